@@ -1,0 +1,1 @@
+"""Plan to computation: PyTensor graph, CSR sparse dot, dense NumPy oracle."""

@@ -1,0 +1,1 @@
+"""The `gnnc` command: arguments, files, exit codes; the only place that prints."""

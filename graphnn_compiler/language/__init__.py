@@ -1,0 +1,1 @@
+"""Program text to syntax tree: grammar, parser, tree nodes."""

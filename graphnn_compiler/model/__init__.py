@@ -1,0 +1,1 @@
+"""Syntax tree to checked model: names resolved, defaults filled, rules of the language checked."""

@@ -1,0 +1,1 @@
+"""Model and graphs to edge arrays: tables, readers, connectivity rules, CSR, the plan."""

@@ -1,0 +1,1 @@
+"""One reader a data format, each to the tables of `topology.graph`."""

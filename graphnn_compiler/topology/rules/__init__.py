@@ -1,0 +1,1 @@
+"""One pure vectorised function per connectivity rule, and the algebra of edge sets."""
