@@ -6,6 +6,7 @@ Not for: defaults, types, meaning. Two nodes are equal if they say the same, whe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -329,3 +330,36 @@ class Program:
     edition: int | None
     statements: tuple[Statement, ...]
     doc: str | None = None
+
+
+def names(expr: Expr) -> Iterator[Name]:
+    """Every name in an expression, left to right."""
+    pending: list[Expr] = [expr]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Name):
+            yield part
+        pending += reversed(operands(part))
+
+
+def operands(expr: Expr) -> tuple[Expr, ...]:
+    """The direct sub-expressions of an expression, left to right."""
+    match expr:
+        case Name() | Number() | String() | Boolean() | NoneValue():
+            return ()
+        case ListExpr(items=items):
+            return items
+        case Range(low=low, high=high):
+            return (low, high)
+        case Unary(operand=operand):
+            return (operand,)
+        case Binary(left=left, right=right) | Compare(left=left, right=right):
+            return (left, right)
+        case Conditional(condition=condition, then=then, otherwise=otherwise):
+            return (then, condition, otherwise)
+        case Member(base=base):
+            return (base,)
+        case Call(function=function, arguments=arguments):
+            return (function, *(argument.value for argument in arguments))
+        case Select(base=base, index=index):
+            return (base, index)

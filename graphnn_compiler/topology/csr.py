@@ -63,7 +63,7 @@ class Csr:
             raise ValueError("indptr and indices must be one-dimensional and of one signed integer type")
         if len(indptr) != rows + 1 or indptr[0] != 0 or indptr[-1] != len(indices):
             raise ValueError(f"indptr does not describe {rows} rows of {len(indices)} entries")
-        if np.any(np.diff(indptr) < 0):
+        if np.any(indptr[1:] < indptr[:-1]):  # a difference of extreme values could wrap
             raise ValueError("indptr decreases")
         if len(indices) and (indices.min() < 0 or indices.max() >= columns):
             raise ValueError(f"a column index is outside 0 .. {columns - 1}")

@@ -1,1 +1,5 @@
-"""One pure vectorised function per connectivity rule, and the algebra of edge sets."""
+"""Connectivity rules: one pure, vectorised function each, from node sets and edge sets to an edge set.
+
+Every result is in canonical order. A refusal is a `Problem`; the stage that called adds the place in the program.
+Not for: reading data, the syntax of rules, CSR layout.
+"""

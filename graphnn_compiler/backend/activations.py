@@ -1,0 +1,139 @@
+"""Functions of one layer's value: activations, norms, dropout, as PyTensor expressions.
+
+Input and output: variables of float32 or float64 and shape (units, batch, channels), the dtype kept throughout.
+Not for: edges, weights, losses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import Any, TypeAlias, assert_never
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
+from pytensor.graph.traversal import applys_between
+from pytensor.tensor.random.op import RandomVariable
+
+from graphnn_compiler.topology.plan import Activation, Axis
+
+Tensor: TypeAlias = Any
+"""A PyTensor variable; PyTensor ships no complete types."""
+
+UNITS, CHANNELS = 0, 2
+
+LEAKY_SLOPE = 0.01
+# Klambauer et al. 2017, "Self-normalizing neural networks", equation 14
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+LAYER_NORM_EPSILON = 1e-5
+
+
+def constant(value: float, like: Tensor) -> Tensor:
+    """A number in the dtype of `like`: a bare Python float would make float32 expressions float64."""
+    return pt.constant(np.asarray(value, dtype=like.dtype))
+
+
+def activate(activation: Activation, x: Tensor) -> Tensor:
+    """The activation of x, (U, B, C) -> (U, B, C). Not-a-number stays not-a-number."""
+    zero, one = constant(0, x), constant(1, x)
+    match activation.name:
+        case "linear":
+            return x
+        case "relu":
+            return pt.switch(x <= zero, zero, x)
+        case "leaky_relu":
+            return pt.switch(x <= zero, constant(LEAKY_SLOPE, x) * x, x)
+        case "elu":
+            return _elu(x)
+        case "selu":
+            return constant(SELU_SCALE, x) * _elu(x, SELU_ALPHA)
+        case "gelu":
+            return constant(0.5, x) * x * (one + pt.erf(x * constant(math.sqrt(0.5), x)))
+        case "silu":
+            return x * pt.sigmoid(x)
+        case "softplus":
+            return pt.softplus(x)
+        case "softsign":
+            return x / (one + pt.abs(x))
+        case "tanh":
+            return pt.tanh(x)
+        case "sigmoid":
+            return pt.sigmoid(x)
+        case "exp":
+            return pt.exp(x)
+        case "softmax":
+            powers = pt.exp(shifted(x, axis_number(activation.axis)))
+            return powers / powers.sum(axis=axis_number(activation.axis), keepdims=True)
+        case _:
+            assert_never(activation.name)
+
+
+def _elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    zero = constant(0, x)
+    # the minimum keeps the unused branch, and so its gradient, finite
+    return pt.switch(x < zero, constant(alpha, x) * pt.expm1(pt.minimum(x, zero)), x)
+
+
+def axis_number(axis: Axis) -> int:
+    """The axis of a (units, batch, channels) variable."""
+    return UNITS if axis == "units" else CHANNELS
+
+
+def shifted(x: Tensor, axis: int) -> Tensor:
+    """x less its maximum along `axis`, which softmax and its logarithm do not notice but overflow does."""
+    return x - disconnected_grad(x.max(axis=axis, keepdims=True))
+
+
+def layer_norm(x: Tensor) -> Tensor:
+    """(x - mean) / sqrt(variance + 1e-5) over channels (Ba, Kiros & Hinton 2016, without gain and bias)."""
+    centred = x - x.mean(axis=CHANNELS, keepdims=True)
+    variance = pt.sqr(centred).mean(axis=CHANNELS, keepdims=True)
+    return centred / pt.sqrt(variance + constant(LAYER_NORM_EPSILON, x))
+
+
+def row_normalize(x: Tensor) -> Tensor:
+    """Each unit's channels divided by their sum; a zero sum gives 0."""
+    total = x.sum(axis=CHANNELS, keepdims=True)
+    empty = pt.eq(total, constant(0, x))
+    safe = pt.switch(empty, constant(1, x), total)
+    return pt.switch(empty, constant(0, x), x / safe)
+
+
+def batch_length(x: Tensor) -> Any:
+    """The batch length of (U, B, C): the number 1 where it is known to be 1, so that shapes made of it broadcast."""
+    return 1 if x.type.shape[1] == 1 else x.shape[1]
+
+
+def dropout(x: Tensor, rate: float, random_state: Tensor) -> Tensor:
+    """Inverted dropout (Srivastava et al. 2014): values are kept with probability 1 - rate and divided by it.
+
+    `random_state` is a shared generator of this one use, which `random_updates` moves on at every call.
+    """
+    size = (x.type.shape[UNITS], batch_length(x), x.type.shape[CHANNELS])
+    _, draws = pt.random.uniform(size=size, rng=random_state, return_next_rng=True)
+    kept = draws < pt.constant(np.float64(1 - rate))
+    return pt.switch(kept, x * constant(1 / (1 - rate), x), constant(0, x))
+
+
+def random_state(seed: int, name: str) -> Tensor:
+    """A shared random generator that depends on the seed and the name of its use, not on the order of uses."""
+    digest = hashlib.sha256(f"dropout:{name}".encode()).digest()
+    entropy = [seed % 2**64, *np.frombuffer(digest, dtype="<u4").tolist()]
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+    state = pytensor.shared(generator, name=f"{name}.dropout")
+    state.tag.of_dropout = True
+    return state
+
+
+def random_updates(variables: Iterable[Tensor]) -> dict[Tensor, Tensor]:
+    """The updates that move on the random states of every dropout which the variables depend on.
+
+    To be given to `pytensor.function`, without which every call draws the same mask. Found in the graph itself, so
+    that it holds for gradients and for graphs in which variables were replaced.
+    """
+    nodes = (node for node in applys_between([], variables) if isinstance(node.op, RandomVariable))
+    return {node.inputs[0]: node.outputs[0] for node in nodes if getattr(node.inputs[0].tag, "of_dropout", False)}

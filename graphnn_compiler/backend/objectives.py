@@ -1,0 +1,132 @@
+"""Losses and metrics of a plan as PyTensor scalars.
+
+Input: an applied network, its parameters, and the targets as batch-first variables. Output: one variable of shape ()
+and the plan's dtype per loss or metric. Every comparison is the mean over the batch, the units selected by `on`, and
+(for values) the channels. What a target holds outside `on` is never read. Not for: class names, compiling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+import numpy as np
+import pytensor.tensor as pt
+
+from graphnn_compiler.backend.activations import CHANNELS, Tensor, constant, shifted
+from graphnn_compiler.backend.symbolic import Applied, last_activation, to_node_major
+from graphnn_compiler.diagnostics import Problem
+from graphnn_compiler.topology.plan import Compared, Layer, Penalty, Plan, ScalarExpr, Sum, Target, Weighted
+
+
+def scalar(
+    expr: ScalarExpr, applied: Applied, parameters: Mapping[str, Tensor], targets: Mapping[str, Tensor]
+) -> Tensor:
+    """The value of a loss or metric.
+
+    `targets`: by name, batch-first; class numbers of any integer type, values of the plan's dtype. ValueError where a
+    cross entropy has no logits to work from (`logits_problem`).
+    """
+    match expr:
+        case Compared():
+            return _compared(expr, applied, targets[expr.target])
+        case Penalty(name=name, parameters=names):
+            power = pt.abs if name == "l1" else pt.sqr
+            return sum((power(parameters[parameter]).sum() for parameter in names), start=_zero(applied.plan))
+        case Weighted(factor=factor, term=term):
+            value = scalar(term, applied, parameters, targets)
+            return constant(factor, value) * value
+        case Sum(terms=several):
+            return sum((scalar(term, applied, parameters, targets) for term in several), start=_zero(applied.plan))
+        case _:
+            assert_never(expr)
+
+
+def logits_problem(layer: Layer, loss: str) -> Problem | None:
+    """Why `loss` has no logits of a layer to work from, if so: E500 for cross entropy, E501 for the binary one."""
+    last = last_activation(layer)
+    if last.name == "linear":
+        return None
+    if loss == "cross_entropy":
+        fits = last.name == "softmax" and (last.axis == "channels") == layer.units.channel_axis
+        code, wanted = "E500", "`softmax` over its classes"
+    elif loss == "binary_cross_entropy":
+        fits = last.name == "sigmoid"
+        code, wanted = "E501", "`sigmoid`"
+    else:
+        return None
+    if fits and layer.dropout == 0:
+        return None
+    found = f"`{last.name}` over {last.axis}" if last.name == "softmax" else f"`{last.name}`"
+    dropped = " and dropout after it" if layer.dropout else ""
+    return Problem(
+        code,
+        f"`{loss}` works from logits, and layer `{layer.name}` ends in {found}{dropped}",
+        help=f"end the layer in {wanted} or in `linear`, without dropout after the activation",
+    )
+
+
+def _zero(plan: Plan) -> Tensor:
+    return pt.constant(np.zeros((), dtype=plan.dtype))
+
+
+def _compared(expr: Compared, applied: Applied, target: Tensor) -> Tensor:
+    layer = applied.plan.layer[expr.layer]
+    declared = next(one for one in applied.plan.targets if one.name == expr.target)
+    problem = logits_problem(layer, expr.name)
+    if problem is not None:
+        raise ValueError(problem.message)
+    works_from_logits = expr.name in ("cross_entropy", "binary_cross_entropy")
+    value = (applied.logits if works_from_logits and last_activation(layer).name != "linear" else applied.values)[
+        expr.layer
+    ]
+    if declared.n_classes is None:
+        wanted = to_node_major(target.astype(applied.plan.dtype), layer.units)
+        return _of_values(expr, layer, _selected(value, expr), _selected(wanted, expr))
+    rows = value if layer.units.channel_axis else value.dimshuffle(2, 1, 0)
+    return _of_classes(expr, _selected(rows, expr), _classes(declared, target, expr))
+
+
+def _selected(rows: Tensor, expr: Compared) -> Tensor:
+    return rows if expr.on is None else rows[pt.constant(expr.on)]
+
+
+def _classes(declared: Target, target: Tensor, expr: Compared) -> Tensor:
+    """Class numbers as (U or 1, B or 1, 1), the selected units only."""
+    per_unit = len(declared.shape) == 1
+    batched = target.type.ndim > len(declared.shape)
+    order: tuple[Any, ...] = ((1,) if batched else (0,)) if per_unit else ("x",)
+    classes = target.astype("int64").dimshuffle(*order, 0 if batched else "x", "x")
+    return _selected(classes, expr) if per_unit else classes
+
+
+def _of_classes(expr: Compared, rows: Tensor, classes: Tensor) -> Tensor:
+    """A comparison of (U, B, classes) with class numbers (U or 1, B or 1, 1)."""
+    if expr.name == "accuracy":
+        found = rows.argmax(axis=CHANNELS, keepdims=True)
+        return pt.eq(found, classes).astype(rows.dtype).mean()
+    if expr.name != "cross_entropy":
+        raise ValueError(f"`{expr.name}` does not compare with class numbers")
+    logits = shifted(rows, CHANNELS)
+    numbers = pt.constant(np.arange(rows.type.shape[CHANNELS]))
+    at_class = pt.switch(pt.eq(numbers, classes), logits, constant(0, logits)).sum(axis=CHANNELS)
+    return (pt.log(pt.exp(logits).sum(axis=CHANNELS)) - at_class).mean()
+
+
+def _of_values(expr: Compared, layer: Layer, value: Tensor, wanted: Tensor) -> Tensor:
+    """A comparison of two (U, B, C)."""
+    match expr.name:
+        case "mse":
+            return pt.sqr(value - wanted).mean()
+        case "mae":
+            return pt.abs(value - wanted).mean()
+        case "binary_cross_entropy":
+            return (pt.softplus(value) - value * wanted).mean()
+        case "accuracy":
+            # a linear layer holds logits, as it does for the binary cross entropy: probability 0.5 is logit 0
+            threshold = constant(0 if last_activation(layer).name == "linear" else 0.5, value)
+            return pt.eq(value > threshold, wanted > constant(0.5, value)).astype(value.dtype).mean()
+        case "cross_entropy":
+            raise ValueError(f"`{expr.name}` compares with class numbers, and target `{expr.target}` holds values")
+        case _:
+            assert_never(expr.name)

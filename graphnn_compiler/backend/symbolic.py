@@ -1,0 +1,323 @@
+"""Plan to PyTensor: the value of every layer as a variable.
+
+Input: a plan, its parameters and its inputs as variables. Output: variables. Inside, every value is node-major,
+(units, batch, channels), which is the layout of the sparse dot; arrays are batch-first at the border only. A value that
+no batched input reaches has batch length 1, known before compilation, and broadcasts.
+Not for: compiling, numbers, losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import chain
+from operator import add, mul, sub, truediv
+from typing import assert_never
+
+import pytensor.tensor as pt
+
+from graphnn_compiler.backend.activations import (
+    CHANNELS,
+    UNITS,
+    Tensor,
+    activate,
+    axis_number,
+    batch_length,
+    constant,
+    dropout,
+    layer_norm,
+    random_state,
+    row_normalize,
+)
+from graphnn_compiler.backend.csr_dot import EdgeStructure, aggregate, edge_dot
+from graphnn_compiler.topology.plan import (
+    Activation,
+    Apply,
+    Arithmetic,
+    Clause,
+    Combination,
+    Concat,
+    Constant,
+    DenseClause,
+    Dropout,
+    EdgePart,
+    Layer,
+    LayerNorm,
+    Mean,
+    Plan,
+    Ref,
+    RowNormalize,
+    SparseClause,
+    TensorExpr,
+    Units,
+)
+
+OPERATORS = {"+": add, "-": sub, "*": mul, "/": truediv}
+
+# ------------------------------------------------------------------ the border between batch-first and node-major
+
+
+def is_batched(x: Tensor, sample_shape: tuple[int, ...]) -> bool:
+    """Whether a batch-first variable has a batch axis in front of the shape of one sample."""
+    return bool(x.type.ndim > len(sample_shape))
+
+
+def to_node_major(x: Tensor, units: Units) -> Tensor:
+    """(U,), (B, U), (U, C) or (B, U, C), as `units` says, -> (U, B or 1, C)."""
+    batch, channel = (0, 1) if is_batched(x, units.shape) else ("x", 0)
+    order = (channel, batch, channel + 1) if units.channel_axis else (channel, batch, "x")
+    return with_shape(x.dimshuffle(*order), units)
+
+
+def to_batch_first(x: Tensor, units: Units, batched: bool) -> Tensor:
+    """(U, B, C) -> (B, U), (B, U, C), or without the batch axis where that has length 1 and `batched` is false."""
+    axes = (1, 0) if batched else (0,)
+    return x.dimshuffle(*axes, 2) if units.channel_axis else x.dimshuffle(*axes)
+
+
+def with_shape(x: Tensor, units: Units) -> Tensor:
+    """x with its numbers of units and channels known before compilation; checked in each call where they were not."""
+    wanted = (len(units), x.type.shape[1], units.channels)
+    return x if x.type.shape == wanted else pt.specify_shape(x, wanted)
+
+
+# ------------------------------------------------------------------ small decisions
+
+
+def aggregates_first(n_edges: int, n_sources: int, n_targets: int, c_in: int, c_out: int) -> bool:
+    """Whether (A X) W takes at most as many multiplications as A (X W), for a shared block W of (c_in, c_out)."""
+    project = c_in * c_out
+    return n_edges * c_in + n_targets * project <= n_sources * project + n_edges * c_out
+
+
+def last_activation(layer: Layer) -> Activation:
+    """The function that makes a layer's value from its logits: its activation, or its expression's outermost one."""
+    if isinstance(layer.body, Apply) and layer.activation.name == "linear" and not layer.layernorm:
+        return layer.body.function
+    return layer.activation
+
+
+# ------------------------------------------------------------------ networks
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """The variables of one application of a network to inputs.
+
+    `values` (inputs and layers) and `logits` (layers: what the last activation is applied to) are node-major.
+    `batched` names those with a batch axis.
+    """
+
+    plan: Plan
+    values: dict[str, Tensor] = field(default_factory=dict)
+    logits: dict[str, Tensor] = field(default_factory=dict)
+    batched: set[str] = field(default_factory=set)
+
+    def value(self, name: str) -> Tensor:
+        """The value of an input or layer, batch-first."""
+        return to_batch_first(self.values[name], self.plan.units[name], name in self.batched)
+
+
+class SymbolicNetwork:
+    """The formulas of a plan over given parameters; holds the structures of its edges, made once."""
+
+    def __init__(self, plan: Plan, parameters: Mapping[str, Tensor]) -> None:
+        """`parameters`: one variable per parameter of the plan, of its dtype and shape."""
+        self.plan = plan
+        self.parameters = parameters
+        self._structures: dict[EdgePart, EdgeStructure] = {}
+        for clause in chain.from_iterable(_clauses(layer) for layer in plan.layers):
+            if isinstance(clause, SparseClause):
+                self._structures.update({part: self._structure(clause, part) for part in clause.parts})
+
+    def apply(self, inputs: Mapping[str, Tensor], training: bool = False) -> Applied:
+        """The variables of every layer, given one batch-first variable of the plan's dtype per input."""
+        applied = Applied(self.plan)
+        for node in self.plan.inputs:
+            applied.values[node.name] = to_node_major(inputs[node.name], node.units)
+            if is_batched(inputs[node.name], node.units.shape):
+                applied.batched.add(node.name)
+        for layer in self.plan.layers:
+            if applied.batched.intersection(layer.sources):
+                applied.batched.add(layer.name)
+            self._add_layer(layer, applied, training)
+        return applied
+
+    def _structure(self, clause: SparseClause, part: EdgePart) -> EdgeStructure:
+        if clause.weights.mode in ("shared", "fixed") or clause.weights.parameter is None:
+            return EdgeStructure(part.csr, part.coefficients, None, part.csr.n_edges)
+        n_groups = self.plan.parameter[clause.weights.parameter].shape[0]
+        return EdgeStructure(part.csr, part.coefficients, part.groups, n_groups)
+
+    # -------------------------------------------------------------- layers
+
+    def _add_layer(self, layer: Layer, applied: Applied, training: bool) -> None:
+        drops = _Drops(layer.name, self.plan.provenance.seed, training)
+        if isinstance(layer.body, Combination):
+            x = self._combination(layer, layer.body, applied.values)
+        else:
+            peeled = isinstance(layer.body, Apply) and last_activation(layer) is layer.body.function
+            inner = layer.body.operand if peeled and isinstance(layer.body, Apply) else layer.body
+            x = self._expression(inner, applied.values, drops)
+        x = self._spread(x, layer.units)
+        if layer.layernorm:
+            x = layer_norm(x)
+        applied.logits[layer.name] = x
+        applied.values[layer.name] = with_shape(drops(activate(last_activation(layer), x), layer.dropout), layer.units)
+
+    def _spread(self, x: Tensor, units: Units) -> Tensor:
+        """x, (1 or U, B, 1 or C) or a number, over all units and channels."""
+        if x.type.ndim == 0:
+            return pt.alloc(x, len(units), 1, units.channels)
+        if x.type.shape[UNITS] == len(units) and x.type.shape[CHANNELS] == units.channels:
+            return x
+        return pt.alloc(x, len(units), batch_length(x), units.channels)
+
+    def _combination(self, layer: Layer, body: Combination, values: Mapping[str, Tensor]) -> Tensor:
+        terms = [self._clause(clause, values[clause.source], layer.units) for clause in body.clauses]
+        if body.bias is not None:
+            bias = self.parameters[body.bias]
+            shape = self.plan.parameter[body.bias].shape
+            if len(shape) == 2:
+                terms.append(bias.dimshuffle(0, "x", 1))
+            elif layer.units.channel_axis or shape == (1,):
+                terms.append(bias.dimshuffle("x", "x", 0))
+            else:
+                terms.append(bias.dimshuffle(0, "x", "x"))
+        return reduce(add, terms) if terms else pt.constant(0, dtype=self.plan.dtype)
+
+    # -------------------------------------------------------------- clauses
+
+    def _clause(self, clause: Clause, x: Tensor, units: Units) -> Tensor:
+        match clause:
+            case SparseClause():
+                return self._sparse(clause, x, units)
+            case DenseClause():
+                product = self._dense(clause, x, units)
+                return product if clause.coefficient == 1 else constant(clause.coefficient, x) * product
+            case _:
+                assert_never(clause)
+
+    def _sparse(self, clause: SparseClause, x: Tensor, units: Units) -> Tensor:
+        structures = [self._structures[part] for part in clause.parts]
+        c_in, c_out = x.type.shape[CHANNELS], units.channels
+        match clause.weights.mode:
+            case "per_edge" | "per":
+                weights = self._blocks(clause, c_in, c_out)
+                return reduce(add, [edge_dot(weights, x, structure) for structure in structures])
+            case "fixed":
+                total = reduce(add, [aggregate(x, structure) for structure in structures])
+                return total if clause.weights.value == 1 else constant(clause.weights.value, x) * total
+            case "shared":
+                block = self._shared_block(clause, c_in, c_out)
+                before = aggregates_first(clause.n_edges, x.type.shape[UNITS], len(units), c_in, c_out)
+                y = x if before else _project(x, block)
+                total = reduce(add, [aggregate(y, structure) for structure in structures])
+                return _project(total, block) if before else total
+            case _:
+                assert_never(clause.weights.mode)
+
+    def _dense(self, clause: DenseClause, x: Tensor, units: Units) -> Tensor:
+        c_in, c_out = x.type.shape[CHANNELS], units.channels
+        match clause.weights.mode:
+            case "per_edge":
+                return _dense_product(x, self._weights(clause), len(units), c_out)
+            case "fixed":
+                return constant(clause.weights.value, x) * x.sum(axis=UNITS, keepdims=True)
+            case "shared":
+                return _project(x.sum(axis=UNITS, keepdims=True), self._shared_block(clause, c_in, c_out))
+            case "per":
+                raise ValueError(f"the dense clause `{clause.label}` has no edges to group its weights by")
+            case _:
+                assert_never(clause.weights.mode)
+
+    def _weights(self, clause: Clause) -> Tensor:
+        assert clause.weights.parameter is not None
+        return self.parameters[clause.weights.parameter]
+
+    def _blocks(self, clause: Clause, c_in: int, c_out: int) -> Tensor:
+        """One weight (G,), or one block (G, C_in, C_out), per group."""
+        weights = self._weights(clause)
+        n_groups = weights.type.shape[0]
+        return weights.reshape((n_groups,) if c_in == c_out == 1 else (n_groups, c_in, c_out))
+
+    def _shared_block(self, clause: Clause, c_in: int, c_out: int) -> Tensor:
+        return self._weights(clause).reshape((c_in, c_out))
+
+    # -------------------------------------------------------------- expressions
+
+    def _expression(self, expr: TensorExpr, values: Mapping[str, Tensor], drops: _Drops) -> Tensor:
+        match expr:
+            case Ref(layer=name):
+                return values[name]
+            case Constant(value=value):
+                return pt.constant(value, dtype=self.plan.dtype)
+            case Apply(function=function, operand=operand):
+                return activate(function, self._expression(operand, values, drops))
+            case Arithmetic(operator=operator, left=left, right=right):
+                sides = (self._expression(side, values, drops) for side in (left, right))
+                return OPERATORS[operator](*sides)
+            case Concat(operands=several):
+                return _concatenated([self._expression(operand, values, drops) for operand in several])
+            case Dropout(operand=operand, rate=rate):
+                return drops(self._expression(operand, values, drops), rate)
+            case RowNormalize(operand=operand):
+                return row_normalize(self._expression(operand, values, drops))
+            case LayerNorm(operand=operand):
+                return layer_norm(self._expression(operand, values, drops))
+            case Mean(operand=operand, axis=axis):
+                return self._expression(operand, values, drops).mean(axis=axis_number(axis), keepdims=True)
+            case _:
+                assert_never(expr)
+
+
+class _Drops:
+    """The dropouts of one layer: each has its own random state, by the layer's name and its place in the layer."""
+
+    def __init__(self, layer: str, seed: int, training: bool) -> None:
+        self._layer = layer
+        self._seed = seed
+        self._training = training
+        self._n_uses = 0
+
+    def __call__(self, x: Tensor, rate: float) -> Tensor:
+        if not self._training or rate == 0:
+            return x
+        name = f"{self._layer}.{self._n_uses}"
+        self._n_uses += 1
+        return dropout(x, rate, random_state(self._seed, name))
+
+
+def _clauses(layer: Layer) -> tuple[Clause, ...]:
+    return layer.body.clauses if isinstance(layer.body, Combination) else ()
+
+
+def _project(x: Tensor, block: Tensor) -> Tensor:
+    """x @ block for every unit and sample: (U, B, C_in) and (C_in, C_out) -> (U, B, C_out)."""
+    n_units, _, c_in = x.type.shape
+    c_out = block.type.shape[1]
+    if c_in == 1:
+        return x * block.dimshuffle("x", 0, 1)
+    if n_units == 1:
+        return pt.dot(x[0], block).dimshuffle("x", 0, 1)
+    length = batch_length(x)
+    return pt.dot(x.reshape((n_units * length, c_in)), block).reshape((n_units, length, c_out))
+
+
+def _dense_product(x: Tensor, weights: Tensor, n_targets: int, c_out: int) -> Tensor:
+    """(S, B, C_in) and (S * C_in, T * C_out) -> (T, B, C_out)."""
+    n_sources, _, c_in = x.type.shape
+    length = batch_length(x)
+    # the weights, the one large operand, stay as they are: the numba linker copies a transposed operand of a dot
+    samples = x.dimshuffle(1, 0, 2).reshape((length, n_sources * c_in))
+    return pt.dot(samples, weights).reshape((length, n_targets, c_out)).dimshuffle(1, 0, 2)
+
+
+def _concatenated(parts: list[Tensor]) -> Tensor:
+    """The channels of (U, 1 or B, C) variables one after another; batches of 1 are repeated where another has B."""
+    longest = next((part for part in parts if part.type.shape[1] != 1), parts[0])
+    spread = [
+        pt.alloc(part, part.type.shape[UNITS], batch_length(longest), part.type.shape[CHANNELS]) for part in parts
+    ]
+    return pt.concatenate(spread, axis=CHANNELS)

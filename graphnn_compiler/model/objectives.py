@@ -1,0 +1,149 @@
+"""Losses and metrics: sums of factors times comparisons and penalties.
+
+Input: syntax and the names declared so far. Output: an `ObjectiveModel`. Not for: computing them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphnn_compiler.diagnostics import did_you_mean, listed
+from graphnn_compiler.language import nodes as syntax
+from graphnn_compiler.model.rejection import reject
+from graphnn_compiler.model.signatures import Signature, bind
+from graphnn_compiler.model.types import ComparedModel, LayerModel, ObjectiveModel, PenaltyModel, TargetModel
+from graphnn_compiler.model.values import kind_of
+
+if TYPE_CHECKING:
+    from graphnn_compiler.model.expressions import Expressions
+
+Terms = tuple[tuple[float, ComparedModel | PenaltyModel], ...]
+
+_COMPARED = ("cross_entropy", "binary_cross_entropy", "mse", "mae", "accuracy")
+_PENALTIES = ("l1", "l2")
+_NOT_COMPILED_YET = ("huber", "poisson", "auc", "f1", "r2", "pearson", "spearman")
+
+
+class Objectives:
+    """Elaborates `loss` and `metric` statements in one scope."""
+
+    def __init__(self, expressions: Expressions) -> None:
+        self.expressions = expressions
+
+    def objective(self, decl: syntax.LossDecl | syntax.MetricDecl) -> ObjectiveModel:
+        terms = self._terms(decl.value)
+        kind = "loss" if isinstance(decl, syntax.LossDecl) else "metric"
+        return ObjectiveModel(decl.name, kind, terms, span=decl.name_span)
+
+    def _terms(self, expr: syntax.Expr) -> Terms:
+        match expr:
+            case syntax.Binary(operator="+", left=left, right=right):
+                return self._terms(left) + self._terms(right)
+            case syntax.Binary(operator="-", left=left, right=right):
+                return self._terms(left) + _scaled(self._terms(right), -1.0)
+            case syntax.Binary(operator="*", left=left, right=right):
+                if _calls_objective(left):
+                    left, right = right, left
+                return _scaled(self._terms(right), self._factor(left))
+            case syntax.Binary(operator="/", left=left, right=right):
+                divisor = self._factor(right)
+                if divisor == 0:
+                    reject("E124", "this cannot be computed: division by zero", expr.span)
+                return _scaled(self._terms(left), 1 / divisor)
+            case syntax.Unary(operator="-", operand=operand):
+                return _scaled(self._terms(operand), -1.0)
+            case syntax.Call(function=syntax.Name(id=name)):
+                return ((1.0, self._term(name, expr)),)
+            case _:
+                help = "as in `cross_entropy(y, truth) + 1e-4 * l2(h.weights)`"
+                reject("E409", "a loss or metric is a sum of functions of layers", expr.span, help=help)
+
+    def _factor(self, expr: syntax.Expr) -> float:
+        if _calls_objective(expr):
+            reject("E409", "losses cannot be multiplied by each other, only by numbers", expr.span)
+        return float(self.expressions.number(expr, "the factor of a loss"))
+
+    def _term(self, name: str, expr: syntax.Call) -> ComparedModel | PenaltyModel:
+        if name in _COMPARED:
+            return self._compared(name, expr)
+        if name in _PENALTIES:
+            return self._penalty(name, expr)
+        if name in _NOT_COMPILED_YET:
+            reject("E112", f"`{name}` is planned but not compiled yet", expr.span)
+        known = (*_COMPARED, *_PENALTIES)
+        help = did_you_mean(name, known, f"there are {', '.join(known)}")
+        reject("E108", f"unknown loss or metric `{name}`", expr.function.span, help=help)
+
+    def _compared(self, name: str, expr: syntax.Call) -> ComparedModel:
+        bound = bind(expr, Signature(name, ("layer", "target"), ("on",), 2))
+        layer = self.expressions.value(bound["layer"].value)
+        if not isinstance(layer, LayerModel):
+            reject("E110", f"`{name}` needs a layer, not {kind_of(layer)}", bound["layer"].span)
+        target = self.expressions.value(bound["target"].value)
+        if not isinstance(target, TargetModel):
+            help = "declare it, as in `target truth`"
+            reject("E110", f"`{name}` needs a target, not {kind_of(target)}", bound["target"].span, help=help)
+        on = self.expressions.nodes(bound["on"].value, "`on`") if "on" in bound else None
+        return ComparedModel(name, layer.name, target.name, on, span=expr.span)  # type: ignore[arg-type]  # in _COMPARED
+
+    def _penalty(self, name: str, expr: syntax.Call) -> PenaltyModel:
+        if not expr.arguments or any(argument.name for argument in expr.arguments):
+            help = f"as in `{name}(h.weights)`"
+            reject("E109", f"`{name}` takes the parameters of one or more layers", expr.span, help=help)
+        names = tuple(self._parameter(argument.value) for argument in expr.arguments)
+        return PenaltyModel(name, names, span=expr.span)  # type: ignore[arg-type]  # in _PENALTIES
+
+    def _parameter(self, expr: syntax.Expr) -> str:
+        """The full name of `layer.weights`, `layer.label.weights` or `layer.bias`."""
+        match expr:
+            case syntax.Member(base=syntax.Member(base=syntax.Name() as name, name=label), name="weights"):
+                return self._weights(self._layer(name), label, expr)
+            case syntax.Member(base=syntax.Name() as name, name="weights"):
+                layer = self._layer(name)
+                if len(layer.clauses) > 1:
+                    labels = listed(f"`{layer.name}.{clause.label}.weights`" for clause in layer.clauses)
+                    message = f"`{layer.name}` has several clauses, so `.weights` is ambiguous"
+                    reject("E409", message, expr.span, help=f"name one of {labels}")
+                return self._weights(layer, layer.clauses[0].label if layer.clauses else "", expr)
+            case syntax.Member(base=syntax.Name() as name, name="bias"):
+                layer = self._layer(name)
+                if not layer.clauses or layer.bias == "none":
+                    reject("E409", f"`{layer.name}` has no bias", expr.span)
+                return f"{layer.name}.bias"
+        reject("E409", "a penalty needs parameters", expr.span, help="as in `h.weights`, `h.label.weights` or `h.bias`")
+
+    def _layer(self, name: syntax.Name) -> LayerModel:
+        layer = self.expressions.value(name)
+        if not isinstance(layer, LayerModel):
+            reject("E110", f"only layers have parameters; `{name.id}` is {kind_of(layer)}", name.span)
+        return layer
+
+    def _weights(self, layer: LayerModel, label: str, expr: syntax.Expr) -> str:
+        for clause in layer.clauses:
+            if clause.label == label:
+                if clause.weights.mode == "fixed":
+                    reject("E409", f"the weights of `{layer.name}.{label}` are fixed, not a parameter", expr.span)
+                return f"{layer.name}.{label}.weights"
+        help = did_you_mean(label, [clause.label for clause in layer.clauses])
+        reject(
+            "E409",
+            f"`{layer.name}` has no clause `{label}`" if label else f"`{layer.name}` has no weights",
+            expr.span,
+            help=help,
+        )
+
+
+def _scaled(terms: Terms, factor: float) -> Terms:
+    return tuple((factor * weight, term) for weight, term in terms)
+
+
+def _calls_objective(expr: syntax.Expr) -> bool:
+    match expr:
+        case syntax.Call(function=syntax.Name(id=name)):
+            return name in (*_COMPARED, *_PENALTIES, *_NOT_COMPILED_YET)
+        case syntax.Binary(left=left, right=right):
+            return _calls_objective(left) or _calls_objective(right)
+        case syntax.Unary(operand=operand):
+            return _calls_objective(operand)
+        case _:
+            return False

@@ -1,0 +1,106 @@
+"""Finding lines in a delimited text file, once it is known that something is wrong with it.
+
+The fast reader knows row numbers but no lines. Input: the file again. Output: the `DataPlace` of given rows, or the
+`Problem` that says why the file cannot be read. Slow and obvious; only ever run to explain an error.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from graphnn_compiler.diagnostics import Problem, count
+from graphnn_compiler.source import DataPlace
+
+
+def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The first line and the cells of every record, the header being the first; blank lines are no records."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        records = csv.reader(stream, delimiter=delimiter)
+        line = 1
+        for cells in records:
+            if cells:
+                yield line, cells
+            line = records.line_num + 1
+
+
+def places_of_rows(path: Path, shown: str, delimiter: str, rows: Sequence[int]) -> list[DataPlace]:
+    """Where the given rows (0-based, the header not counted) of a readable file begin, in the order given."""
+    wanted = set(rows)
+    lines: dict[int, int] = {}
+    try:
+        for record, (line, _) in enumerate(_records(path, delimiter)):
+            if record - 1 in wanted:
+                lines[record - 1] = line
+            if len(lines) == len(wanted):
+                break
+    except (OSError, csv.Error):
+        # A cell above the csv module's limit: an error without its line is better than none.
+        lines.clear()
+    return [DataPlace(shown, lines.get(row)) for row in rows]
+
+
+def encoding_problem(path: Path, shown: str) -> Problem | None:
+    """E204 at the first line that is not UTF-8."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as failure:
+                place = DataPlace(shown, number)
+                byte = line[failure.start]
+                return Problem(
+                    "E204",
+                    f"`{shown}` is not UTF-8 text",
+                    help="save the file as UTF-8",
+                    places=[(place, f"the byte 0x{byte:02X} begins no UTF-8 character")],
+                )
+    return None
+
+
+def nul_problem(path: Path, shown: str) -> Problem:
+    """E205 at the first line with a NUL byte."""
+    with path.open("rb") as stream:
+        number = next((i for i, line in enumerate(stream, start=1) if b"\0" in line), None)
+    return Problem(
+        "E205",
+        f"`{shown}` holds a NUL byte, so it is no text table",
+        help="the file may be UTF-16 or binary: save it as UTF-8 text",
+        places=[(DataPlace(shown, number), "a NUL byte stands here")],
+    )
+
+
+def shape_problem(path: Path, shown: str, delimiter: str) -> Problem | None:
+    """E208 at the first ragged record, or E209 at the first broken quote."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        records = csv.reader(stream, delimiter=delimiter, strict=True)
+        width, line = 0, 1
+        try:
+            for cells in records:
+                width = width or len(cells)
+                if cells and len(cells) != width:
+                    return _ragged(DataPlace(shown, line), len(cells), width, delimiter)
+                line = records.line_num + 1
+        except csv.Error as failure:
+            return _broken_quote(DataPlace(shown, line), never_closed="unexpected end" in str(failure))
+    return None
+
+
+def _ragged(place: DataPlace, found: int, width: int, delimiter: str) -> Problem:
+    return Problem(
+        "E208",
+        f"a row of `{place.file}` has {count(found, 'cell')} where the header has {width:,}",
+        help=f'a cell that holds the separator is quoted, as in "a{delimiter}b"' if delimiter == "," else None,
+        places=[(place, f"{count(found, 'cell')} here")],
+    )
+
+
+def _broken_quote(place: DataPlace, never_closed: bool) -> Problem:
+    what = "has a quote that is never closed" if never_closed else "has text after a closing quote"
+    return Problem(
+        "E209",
+        f"`{place.file}` {what}",
+        help='a quote inside a quoted cell is written twice, as in "say ""yes"""',
+        places=[(place, "the row begins here")],
+    )

@@ -1,0 +1,19 @@
+"""The refusal of an edge set that would be too large, before it is built.
+
+Not for: predicting sizes, which each rule does for itself.
+"""
+
+from __future__ import annotations
+
+from graphnn_compiler.diagnostics import Problem, count
+
+
+def check_edges(rule: str, foreseen: int, limit: int | None) -> None:
+    """Raise Problem E308 where a rule may make more than `limit` edges (None: no limit)."""
+    if limit is None or foreseen <= limit:
+        return
+    raise Problem(
+        "E308",
+        f"{rule} may make up to {count(foreseen, 'edge')}, above the limit of {limit:,}",
+        help="restrict the edge sets it is made from, or raise the limit with `--max-edges`",
+    )
