@@ -78,7 +78,7 @@ def check_shape(label: str, found: tuple[int | None, ...], shape: tuple[int, ...
         raise ValueError(f"{label} takes arrays of {shape_in_words(shape)}, not {text}")
 
 
-def values(label: str, value: Any, shape: tuple[int, ...], dtype: str) -> NDArray:
+def value_array(label: str, value: Any, shape: tuple[int, ...], dtype: str) -> NDArray:
     """An input, or the values of a target, as an array of `dtype`, of `shape` or with a batch axis in front."""
     array = numbers(label, value)
     check_shape(label, array.shape, shape)
@@ -143,7 +143,7 @@ def target_array(plan: Plan, target: Target, value: Any) -> NDArray:
     """
     label = f"target `{target.name}`"
     if target.n_classes is None:
-        return values(label, value, target.shape, plan.dtype)
+        return value_array(label, value, target.shape, plan.dtype)
     codes = class_numbers(target, value)
     for objective, compared in comparisons(plan):
         if compared.target == target.name:

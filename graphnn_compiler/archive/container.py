@@ -114,14 +114,16 @@ def read_container(stream: BinaryIO, max_bytes: int) -> Contents:
     return Contents(*contents, arrays)
 
 
+# Beside its own, `zipfile` lets through what odd offsets, names that cannot be decoded and unknown features cause.
+_ZIP_ERRORS = (zipfile.BadZipFile, struct.error, EOFError, OSError, ValueError, OverflowError, RuntimeError)
+
+
 @contextmanager
 def _damage() -> Iterator[None]:
     """What `zipfile` raises for bytes that are no sound zip, as a problem."""
     try:
         yield
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, struct.error, EOFError, OSError) as error:
-        raise Problem("E533", f"it is damaged ({error})") from error
-    except (ValueError, OverflowError, RuntimeError) as error:  # undecodable names, odd offsets, unknown features
+    except _ZIP_ERRORS as error:
         raise Problem("E533", f"it is damaged ({error})") from error
 
 

@@ -117,7 +117,8 @@ class _EdgeOp(Op):  # type: ignore[misc] # PyTensor's types are not checked, see
 
     The index arrays are inputs, so that compiled code does not depend on them; the structure is a property as well,
     compared by identity. So two structures are never merged, whatever stands in for the index variables in a clone of
-    the graph, and a gradient finds the other orientation, which is made when the first gradient asks for it.
+    the graph, and a gradient finds the other orientation, which is made when the first gradient asks for it. The price:
+    a gradient through `scan`, whose inner graph admits no new shared variables, is refused by PyTensor; unroll instead.
     """
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:

@@ -6,8 +6,8 @@ array. The loops walk the rows of a CSR structure, whose entry k is the edge k f
 ones and the edge's own number. The callers have checked the number of units and of weights; the indices are trusted.
 Not for: symbolic variables, gradients.
 
-Every sum runs over a row's edges in their order, on one thread. Positions are unsigned (`np.uintp`), since a signed one
-is tested for counting from the end on every access. No loop holds more than a row, or a block, beside its result.
+Everything runs on one thread, row after row and edge after edge. Positions are unsigned (`np.uintp`), since a signed
+one is tested for counting from the end on every access. No loop holds more than a block beside its result.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from numba import njit
 
 _Loop = TypeVar("_Loop", bound=Callable[..., Any])
 
-# `contract` makes a multiplication and an addition one instruction; `reassoc` and `nsz` let a sum over the batch run in
-# vector lanes. The compiler settles the order of summation once, so that equal inputs give equal bits in every run on
-# one machine. Infinities and NaN keep their meaning: no flag assumes them away.
+# `contract` makes a multiplication and an addition one instruction; `reassoc` and `nsz` let a sum over the batch, or at
+# batch one over a row's edges, run in vector lanes. The compiler settles the order of summation once, so that equal
+# inputs give equal bits in every run on one machine. Infinities and NaN keep their meaning: no flag assumes them away.
 _compiled: Callable[[_Loop], _Loop] = njit(fastmath={"contract", "reassoc", "nsz"})
 
 

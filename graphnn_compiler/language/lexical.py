@@ -110,7 +110,8 @@ def _number(source: Source, token: Token, adjacent: Token | None) -> Iterator[Di
         yield Diagnostic("E011", "this number is too large", shown, help=f"the largest is {limit}")
     if adjacent is not None and adjacent.text == ".":
         span = _span(source, adjacent).to(_span(source, token))
-        yield Diagnostic("E017", "a number starts with a digit", span, help=f"write `0.{token.text[:40]}`")
+        help = f"write `0.{token.text[:40]}`; an item is `a[0]`, a range `a..b`"
+        yield Diagnostic("E017", "a number starts with a digit", span, help=help)
 
 
 def _word(source: Source, token: Token, previous: Token | None, adjacent: Token | None) -> Iterator[Diagnostic]:

@@ -175,7 +175,7 @@ def _no_statement(surprise: Surprise) -> Diagnostic | None:
         return None
     if token.kind == "keyword":
         inside = surprise.opener is not None and token.text in STARTERS
-        help = "it stands outside all braces" if inside else _PLACES.get(token.text)
+        help = f"`{token.text}` stands outside all braces" if inside else _PLACES.get(token.text)
         return surprise.wrong("E018", f"`{token.text}` cannot stand here", help, *_opened(surprise))
     if token.kind == "name":
         words = surprise.accepted & STARTERS
@@ -195,7 +195,7 @@ def _unexpected(surprise: Surprise) -> Diagnostic:
     if token is not None and token.kind == "name":
         keywords = [text for text in surprise.accepted - _CLASSES if text.isalpha()]
         help = did_you_mean(token.text, sorted(keywords))
-        if help is None and AN_OPTION in surprise.accepted and not surprise.after_operand:
+        if help is None and AN_OPTION in surprise.accepted:
             help = f"an option is written `{token.text} = value`"
     message = f"expected {expected(surprise.accepted)}, found {surprise.found}"
     return surprise.wrong(code, message, help, *related)

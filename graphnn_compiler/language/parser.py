@@ -12,7 +12,7 @@ import functools
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ from graphnn_compiler.language.builder import build
 from graphnn_compiler.language.lexical import MAX_NESTING, glued_operators, lexical_mistakes, too_deep
 from graphnn_compiler.language.nodes import Program
 from graphnn_compiler.language.tokens import (
+    CLOSERS,
     STARTERS,
     Extent,
+    Token,
     doc_comments,
     extents,
     open_brackets,
@@ -43,30 +45,34 @@ _BLANK_OUT = re.compile(r"[^\n]")
 
 def load_source(path: Path) -> tuple[Source | None, list[Diagnostic]]:
     """The program in a file; None and a diagnostic if it is not UTF-8. `OSError` is left to the caller."""
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    folder = path.parent
+    content = path.read_bytes()
     try:
-        return Source(str(path), _universal_newlines(content.decode("utf-8")), folder), []
+        return Source(str(path), _text(content), path.parent), []
     except UnicodeDecodeError as error:
-        source = Source(str(path), _universal_newlines(content.decode("utf-8", errors="replace")), folder)
-        at = len(_universal_newlines(content[: error.start].decode("utf-8")))
+        source = Source(str(path), _text(content, errors="replace"), path.parent)
+        at = len(_text(content[: error.start]))
         message = f"the file is not UTF-8: byte 0x{content[error.start]:02X} at offset {error.start:,}"
-        help = "save it as UTF-8"
-        return None, [Diagnostic("E014", message, Span(source, at, at + 1), help)]
+        return None, [Diagnostic("E014", message, Span(source, at, at + 1), "save it as UTF-8")]
 
 
-def _universal_newlines(text: str) -> str:
+def _text(content: bytes, errors: str = "strict") -> str:
+    """Decoded, without a byte-order mark, lines ended by `\\n`."""
+    text = content.decode("utf-8", errors).removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse(source: Source) -> tuple[Program | None, list[Diagnostic]]:
     """The program of a source, and every syntax error (20 at most) and lint in it, in order of place.
 
-    The program holds the statements that parsed; it is None only if nothing could be made of the text.
+    The program holds the statements that parsed; it is None if the search for errors was given up.
     """
     parsing = _Parsing(source)
     program = parsing.run()
-    return program, sorted(parsing.diagnostics, key=lambda diagnostic: diagnostic.span.start)
+    diagnostics = sorted(parsing.diagnostics, key=lambda diagnostic: diagnostic.span.start)
+    if program is None:
+        note = f"no more than {MOST_ERRORS} syntax errors are looked for"
+        diagnostics[-1] = replace(diagnostics[-1], notes=(*diagnostics[-1].notes, note))
+    return program, diagnostics
 
 
 def allowed_codes(source: Source) -> set[str]:
@@ -206,8 +212,6 @@ class _Parsing:
 
     def _set_aside(self, extent: Extent) -> None:
         start, end = extent.start, extent.end
-        if self._text[start:end].isspace():
-            return
         self._text = self._text[:start] + _BLANK_OUT.sub(" ", self._text[start:end]) + self._text[end:]
         self._tokens = [token for token in self._tokens if not start <= token.start < end]
 
@@ -232,8 +236,11 @@ class _Parsing:
         index = bisect.bisect_right(self._tokens, position, key=lambda token: token.end)
         surprise = self._surprise(index)
         self.diagnostics.append(mistakes.explain(surprise))
-        for extent in _to_blame(surprise, self._statements):
+        left = len(self._tokens)
+        for extent in _to_blame(surprise, self._tokens[index:], self._statements):
             self._set_aside(extent)
+        if len(self._tokens) == left:
+            self._set_aside(Extent(0, len(self._text), ""))
 
     def _surprise(self, index: int) -> mistakes.Surprise:
         token = self._tokens[index] if index < len(self._tokens) else None
@@ -247,15 +254,16 @@ class _Parsing:
             before=before,
             opened=open_brackets(before),
             unclosed=bool(open_brackets(self._tokens)),
-            starts_statement=token is not None
-            and bool(before)
-            and any(s.start == token.start for s in self._statements),
+            starts_statement=token is not None and self._starts_statement(token),
             cut=end < len(self._source.text.rstrip()),
         )
 
+    def _starts_statement(self, token: Token) -> bool:
+        return token.start > self._tokens[0].start and any(s.start == token.start for s in self._statements)
+
     def _accepted(self, position: int) -> frozenset[str]:
         """What may follow the text up to a position: asked before the next token lets the parser forget some of it."""
-        state = self._grammar.parser.parse_interactive(self._text[:position])
+        state: Any = self._grammar.parser.parse_interactive(self._text[:position])
         state.exhaust_lexer()
         return frozenset(self._grammar.words[name] for name in state.accepts())
 
@@ -274,13 +282,17 @@ def _innermost(statements: Sequence[Extent], position: int) -> Extent:
     return around[-1] if around else statements[-1]
 
 
-def _to_blame(surprise: mistakes.Surprise, statements: Sequence[Extent]) -> list[Extent]:
+def _to_blame(surprise: mistakes.Surprise, following: Sequence[Token], statements: Sequence[Extent]) -> list[Extent]:
     """The text to set aside: mostly the statement of the token, or the one before it that it cuts short."""
     token, opened = surprise.token, surprise.opened
+    complete = len(surprise.accepted & STARTERS) > 2
+    if token is not None and surprise.starts_statement and complete and not surprise.unclosed:
+        return [extent for extent in statements if extent.start == token.start]
     if token is not None and not surprise.starts_statement:
         own = _innermost(statements, token.start)
-        complete = token.indent is not None and len(surprise.accepted & STARTERS) > 2
-        return [Extent(token.start, own.end, token.text) if complete else own]
+        if complete and token.indent is not None:
+            own = Extent(token.start, min(own.end, _end_of_lines(following)), token.text)
+        return [own]
     if token is None and opened:
         return [_innermost(statements, opened[0].start)]
     culprit = opened[-1] if opened else surprise.before[-1] if surprise.before else token
@@ -288,3 +300,14 @@ def _to_blame(surprise: mistakes.Surprise, statements: Sequence[Extent]) -> list
     if token is not None and token.indent is None:
         blamed.append(_innermost(statements, token.start))
     return blamed
+
+
+def _end_of_lines(tokens: Sequence[Token]) -> int:
+    """Where text that starts with the first token, a word that is no keyword, ends by its brackets and indentation."""
+    nesting = 0
+    indent = tokens[0].indent or 0
+    for i, token in enumerate(tokens):
+        if i and nesting <= 0 and token.indent is not None and token.indent <= indent:
+            return tokens[i - 1].end
+        nesting += (token.text in CLOSERS) - (token.text in CLOSERS.values())
+    return tokens[-1].end

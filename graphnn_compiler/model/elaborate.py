@@ -34,6 +34,19 @@ from graphnn_compiler.model.types import (
 
 EDITION = 1
 
+_NAMED = (
+    syntax.Param,
+    syntax.Let,
+    syntax.GraphDecl,
+    syntax.NodesDecl,
+    syntax.EdgesDecl,
+    syntax.InputDecl,
+    syntax.TargetDecl,
+    syntax.LayerDecl,
+    syntax.LayerExprDecl,
+    syntax.LossDecl,
+    syntax.MetricDecl,
+)
 _LATER = {syntax.ImportAs: "import", syntax.ImportNames: "import", syntax.Repeat: "repeat", syntax.BlockDecl: "block"}
 
 
@@ -56,7 +69,7 @@ class _Elaboration:
         self.program = program
         self.given = params
         self.problems: list[Diagnostic] = []
-        named = [statement for statement in program.statements if hasattr(statement, "name_span")]
+        named = [statement for statement in program.statements if isinstance(statement, _NAMED)]
         self.scope = Scope({statement.name: statement.name_span for statement in reversed(named)})
         self.expressions = Expressions(self.scope, program.source.folder)
         self.layers = Layers(self.expressions, self.problems)
@@ -74,13 +87,13 @@ class _Elaboration:
         for name in circular:
             self.scope.refuse(name)
         for statement in self.program.statements:
-            if getattr(statement, "name", None) in circular:
+            name = statement.name if isinstance(statement, _NAMED) else ""
+            if name in circular:
                 continue
-            before = len(self.problems)
             with collecting(self.problems):
-                self._statement(statement)
-            if hasattr(statement, "name") and (len(self.problems) > before or statement.name not in self.scope):
-                self.scope.refuse(statement.name)
+                self._statement(statement, name)
+            if name and name not in self.scope:
+                self.scope.refuse(name)
 
     def model(self) -> Model:
         """The model of what was declared; for programs without errors."""
@@ -120,8 +133,8 @@ class _Elaboration:
 
     # -------------------------------------------------------------- statements
 
-    def _statement(self, statement: syntax.Statement) -> None:
-        self.expressions.declaring = getattr(statement, "name", "")
+    def _statement(self, statement: syntax.Statement, name: str) -> None:
+        self.expressions.declaring = name
         match statement:
             case syntax.ImportAs() | syntax.ImportNames() | syntax.Repeat() | syntax.BlockDecl():
                 word = _LATER[type(statement)]
@@ -133,7 +146,7 @@ class _Elaboration:
                 self.asserts.append(AssertModel(column, message, span=condition.span))
             case _:
                 value = self._value(statement)
-                self.scope.declare(statement.name, value, statement.name_span)
+                self.scope.declare(name, value, statement.name_span)
                 if not isinstance(statement, syntax.Let):
                     self.declared.append(value)
 

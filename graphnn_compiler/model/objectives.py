@@ -5,7 +5,7 @@ Input: syntax and the names declared so far. Output: an `ObjectiveModel`. Not fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from graphnn_compiler.diagnostics import did_you_mean, listed
 from graphnn_compiler.language import nodes as syntax
@@ -32,7 +32,7 @@ class Objectives:
 
     def objective(self, decl: syntax.LossDecl | syntax.MetricDecl) -> ObjectiveModel:
         terms = self._terms(decl.value)
-        kind = "loss" if isinstance(decl, syntax.LossDecl) else "metric"
+        kind: Literal["loss", "metric"] = "loss" if isinstance(decl, syntax.LossDecl) else "metric"
         return ObjectiveModel(decl.name, kind, terms, span=decl.name_span)
 
     def _terms(self, expr: syntax.Expr) -> Terms:

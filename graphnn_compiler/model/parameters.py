@@ -14,6 +14,7 @@ from graphnn_compiler.model import scalars
 from graphnn_compiler.model.rejection import reject
 from graphnn_compiler.model.types import DataPath
 from graphnn_compiler.model.values import NumberRange, Value, kind_of
+from graphnn_compiler.source import Span
 
 if TYPE_CHECKING:
     from graphnn_compiler.model.expressions import Expressions
@@ -39,7 +40,7 @@ def parameter(expressions: Expressions, decl: syntax.Param, given: Given | None)
     return value
 
 
-def _typed(value: Value, decl: syntax.Param, span: syntax.Span, folder: Path) -> Value:
+def _typed(value: Value, decl: syntax.Param, span: Span, folder: Path) -> Value:
     """The value as the declared type; texts such as `16` and `true` stand for what they say."""
     text = value if isinstance(value, str) and decl.type not in ("str", "path") else None
     if text is not None:

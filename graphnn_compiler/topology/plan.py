@@ -271,7 +271,8 @@ class Plan:
     @cached_property
     def units(self) -> dict[str, Units]:
         """The units of every input and layer, by name."""
-        return {node.name: node.units for node in (*self.inputs, *self.layers)}
+        inputs = {node.name: node.units for node in self.inputs}
+        return inputs | {layer.name: layer.units for layer in self.layers}
 
     @cached_property
     def layer(self) -> dict[str, Layer]:

@@ -171,7 +171,7 @@ def _relation_text(name: str | None) -> str:
 def _weights_text(weights: Weights, plan: Plan) -> str:
     if weights.parameter is None:
         return f"{weights.mode} {_number(weights.value)}"
-    groups = "" if weights.group_values is None else f" by {_values_text(weights.group_values)}"
+    groups = "" if weights.group_values is None else f" key {_values_text(weights.group_values)} in"
     return f"{weights.mode}{groups} {_parameter_text(weights.parameter, plan)}"
 
 
@@ -183,13 +183,13 @@ def _coefficients_text(part: EdgePart) -> str:
     if part.coefficients is None or len(part.coefficients) == 0:
         return "none"
     low, high = float(part.coefficients.min()), float(part.coefficients.max())
-    return f"constant {_number(low)}" if low == high else f"{_number(low)} .. {_number(high)}"
+    return f"constant {_number(low)}" if low == high else f"{_number(low)}..{_number(high)}"
 
 
 def _groups_text(part: EdgePart) -> str:
     if part.groups is None or len(part.groups) == 0:
         return "none"
-    return f"{part.groups.min()} .. {part.groups.max()}"
+    return f"{part.groups.min()}..{part.groups.max()}"
 
 
 def _activation_text(activation: Activation) -> str:

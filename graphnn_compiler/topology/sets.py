@@ -36,7 +36,6 @@ from graphnn_compiler.model.types import (
     Table,
     bound,
 )
-from graphnn_compiler.model.values import NODE_TYPES
 from graphnn_compiler.source import Span
 from graphnn_compiler.topology import columns
 from graphnn_compiler.topology.columns import located
@@ -117,14 +116,14 @@ class Sets:
         """`in_degree(R)` in the brackets of a node set: of those nodes."""
         if measure.function not in ("in_degree", "out_degree"):
             return self.measure(measure)
-        assert not isinstance(measure.argument, NODE_TYPES)
+        assert not isinstance(measure.argument, NodeExpr)
         return Column(degrees_of(self.bound_edges(measure.argument), nodes)[measure.function])
 
     # -------------------------------------------------------------- measures, for asserts
 
     def measure(self, measure: Measure) -> Column:
         """`count(..)`, `in_degree(R)` over R's targets, `out_degree(R)` over its sources, `acyclic(R)`."""
-        if isinstance(measure.argument, NODE_TYPES):
+        if isinstance(measure.argument, NodeExpr):
             return Column(np.asarray(len(self.nodes(measure.argument))))
         edges = self.bound_edges(measure.argument)
         match measure.function:
@@ -139,7 +138,7 @@ class Sets:
 
     def measured_units(self, measure: Measure) -> NodeSet:
         """The units that the values of `in_degree(R)` or `out_degree(R)` stand for."""
-        assert not isinstance(measure.argument, NODE_TYPES)
+        assert not isinstance(measure.argument, NodeExpr)
         edges = self.bound_edges(measure.argument)
         return edges.sources if measure.function == "out_degree" else edges.targets
 

@@ -27,6 +27,7 @@ from graphnn_compiler.backend.csr_dot import EdgeDot, EdgeOuter, EdgeStructure, 
 from graphnn_compiler.topology.csr import Csr, csr_from_pairs
 
 PYTHON = Mode(linker="py", optimizer=None)
+REWRITTEN = Mode(linker="py", optimizer="fast_run")
 COMPILED = [
     pytest.param("NUMBA", id="numba"),
     pytest.param("CVM", id="cvm", marks=pytest.mark.skipif(not pytensor.config.cxx, reason="no C++ compiler")),
@@ -127,8 +128,7 @@ def check_against_dense(case: Case, weights: NDArray, x: NDArray, mode: Any, rto
     density=st.sampled_from([0.0, 0.2, 0.6, 1.0]),
     batch=st.integers(0, 3),
     channels=st.sampled_from([None, (1, 1), (1, 3), (3, 1), (2, 4)]),
-    coefficients=st.booleans(),
-    n_groups=st.sampled_from([None, 1, 3]),
+    extras=st.sampled_from([(False, None), (True, 1), (True, 3)]),  # few, as every combination is compiled
 )
 def test_dot_and_gradients_equal_the_dense_sums(
     seed: int,
@@ -136,10 +136,9 @@ def test_dot_and_gradients_equal_the_dense_sums(
     density: float,
     batch: int,
     channels: tuple[int, int] | None,
-    coefficients: bool,
-    n_groups: int | None,
+    extras: tuple[bool, int | None],
 ) -> None:
-    case = make_case(seed, shape, density, coefficients=coefficients, n_groups=n_groups)
+    case = make_case(seed, shape, density, coefficients=extras[0], n_groups=extras[1])
     weights, x = draw_values(case, batch, channels, seed)
     check_against_dense(case, weights, x, PYTHON, 1e-12)
 
@@ -210,7 +209,7 @@ def test_hessian_vector_product_of_a_tied_two_layer_network() -> None:
     hidden = pt.tanh(edge_dot(w_, x, case.structure))
     loss = (edge_dot(w_, hidden, case.structure) ** 2).sum()
     gradient = pytensor.grad(loss, w_)
-    f = pytensor.function([w_, v_], [gradient, pytensor.grad((gradient * v_).sum(), w_)])
+    f = pytensor.function([w_, v_], [gradient, pytensor.grad((gradient * v_).sum(), w_)], mode=REWRITTEN)
     v, step = np.array([0.3, -1.0, 0.5]), 1e-5
     expected = (f(weights + step * v, v)[0] - f(weights - step * v, v)[0]) / (2 * step)
     np.testing.assert_allclose(f(weights, v)[1], expected, rtol=1e-6)
@@ -241,7 +240,7 @@ def test_strided_inputs(mode: Any) -> None:
     f = pytensor.function([w_, x_], y_, mode=mode)
     expected = dense_dot(case, weights[:, ::-1], x[:, ::-1, ::-1])
     np.testing.assert_allclose(f(wide, batch_major), expected, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(f(wide, batch_major[:, :, ::1][::1]), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(f(wide, np.asfortranarray(batch_major)), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_equal_calls_give_equal_bits() -> None:
@@ -343,7 +342,7 @@ def test_wrong_arguments_are_refused_when_the_graph_is_built() -> None:
         edge_dot(np.ones(4), pt.dtensor3(), structure)
     with pytest.raises(ValueError, match="x has shape"):
         edge_dot(np.ones((3, 2, 2)), pt.tensor(dtype="float64", shape=(7, None, 1)), structure)
-    with pytest.raises(TypeError, match="2 dimensions, not 3|not 3"):
+    with pytest.raises(TypeError, match="x has 2 dimensions, not 3"):
         edge_dot(np.ones(3), pt.dmatrix(), structure)
     with pytest.raises(TypeError, match="1 or 3"):
         edge_dot(np.ones((3, 1)), pt.dtensor3(), structure)

@@ -1,0 +1,82 @@
+"""The data of a build: each file read once, or replaced by a Python object of the same name.
+
+Input: the model's reads and the objects bound through `data=`. Output: graphs, tables, arrays, and the digests of the
+files that were read. Not for: formats (see `readers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from graphnn_compiler.model.types import Read
+from graphnn_compiler.topology.columns import located
+from graphnn_compiler.topology.graph import Graph
+from graphnn_compiler.topology.readers.objects import array_from_object
+from graphnn_compiler.topology.readers.options import GraphOptions, LoadedArray, TableOptions
+from graphnn_compiler.topology.readers.read import (
+    edge_table_from_object,
+    graph_from_object,
+    read_edge_table,
+    read_graph,
+)
+from graphnn_compiler.topology.readers.values import read_array
+
+Result = TypeVar("Result", Graph, LoadedArray)
+
+
+class Data:
+    """Reads on demand. `objects` are the values of `data=`, by declared name; `files` collects the digests."""
+
+    def __init__(self, objects: Mapping[str, object]) -> None:
+        self.objects = objects
+        self.files: dict[str, str] = {}
+        self._read: dict[int, tuple[Read, Any]] = {}
+
+    def graph(self, read: Read) -> Graph:
+        """The graph of `graph g = read(..)`."""
+        options: dict[str, Any] = dict(read.options)
+        if read.nodes is not None:
+            options["nodes"] = read.nodes.shown
+        wishes = GraphOptions(**options)
+
+        def from_file() -> Graph:
+            nodes = read.nodes
+            return read_graph(
+                read.file.path,
+                read.file.shown,
+                wishes,
+                None if nodes is None else nodes.path,
+                None if nodes is None else nodes.shown,
+            )
+
+        return self._once(read, lambda obj: graph_from_object(obj, read.name, wishes), from_file)
+
+    def table(self, read: Read) -> Graph:
+        """The pairs of `table(..)`."""
+        options: dict[str, Any] = dict(read.options)
+        wishes = TableOptions(**options)
+        return self._once(
+            read,
+            lambda obj: edge_table_from_object(obj, read.name, wishes),
+            lambda: read_edge_table(read.file.path, read.file.shown, wishes),
+        )
+
+    def array(self, read: Read) -> LoadedArray:
+        """The values of `input x[..] = read(..)` or `target t = read(..)`."""
+        name, key = read.options.get("name", read.name), read.options.get("key")
+        return self._once(
+            read,
+            lambda obj: array_from_object(obj, read.name),
+            lambda: read_array(read.file.path, read.file.shown, str(name), None if key is None else str(key)),
+        )
+
+    def _once(self, read: Read, bind: Callable[[object], Result], load: Callable[[], Result]) -> Result:
+        known = self._read.get(id(read))
+        if known is None:
+            with located(read.span):
+                found = bind(self.objects[read.name]) if read.name in self.objects else load()
+            self.files.update(found.files)
+            known = self._read[id(read)] = (read, found)
+        result: Result = known[1]
+        return result

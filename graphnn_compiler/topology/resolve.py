@@ -1,0 +1,252 @@
+"""Model and data to plan: `resolve` is the stage's one function.
+
+Input: a checked model, the objects of `data=`, a seed, limits. Output: a `Resolution`: the plan and the start values
+of its parameters, or None beside at least one error; and every diagnostic. Layers are resolved in the order of the
+text; one that is refused does not stop those that do not need it. Not for: backends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphnn_compiler.diagnostics import Diagnostic, did_you_mean
+from graphnn_compiler.model.rejection import Rejected, collecting, reject
+from graphnn_compiler.model.types import InputModel, LayerModel, Model, Shape
+from graphnn_compiler.topology import findings
+from graphnn_compiler.topology.clauses import Clauses, Limits, Side
+from graphnn_compiler.topology.data import Data
+from graphnn_compiler.topology.graph import NodeSet, integer_units
+from graphnn_compiler.topology.plan import (
+    Arithmetic,
+    Combination,
+    Concat,
+    DType,
+    Input,
+    Layer,
+    Mean,
+    Parameter,
+    Plan,
+    Provenance,
+    Ref,
+    Target,
+    TensorExpr,
+    Units,
+    operands,
+)
+from graphnn_compiler.topology.samples import input_default
+from graphnn_compiler.topology.sets import Sets
+from graphnn_compiler.topology.targets import Targets
+from graphnn_compiler.topology.verification import verify
+
+_VERSIONS = ("graphnn-compiler", "numpy", "scipy", "pyarrow", "pytensor")
+
+
+@dataclass(frozen=True, eq=False)
+class Resolution:
+    """A plan and the start values of its parameters, by name."""
+
+    plan: Plan
+    values: Mapping[str, NDArray]
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a model is resolved: everything that is not in the text. `data` replaces reads by declared name."""
+
+    data: Mapping[str, object] = field(default_factory=dict)
+    seed: int = 0
+    dtype: DType = "float32"
+    limits: Limits = field(default_factory=Limits)
+
+
+def resolve(model: Model, build: Build) -> tuple[Resolution | None, list[Diagnostic]]:
+    """The plan of a model, with its data."""
+    resolver = _Resolver(model, build)
+    resolver.run()
+    if any(problem.severity == "error" for problem in resolver.problems):
+        return None, resolver.problems
+    resolution = Resolution(resolver.plan(), resolver.values)
+    verify(resolution.plan, resolution.values)
+    return resolution, resolver.problems
+
+
+class _Resolver:
+    def __init__(self, model: Model, build: Build) -> None:
+        self.model = model
+        self.build = build
+        self.problems: list[Diagnostic] = []
+        self.data = Data(build.data)
+        self.sets = Sets(self.data, build.seed, build.limits.max_edges)
+        self.clauses = Clauses(self.sets, build.seed, build.dtype, build.limits)
+        self.sides: dict[str, Side] = {}
+        self.inputs: list[Input] = []
+        self.layers: dict[str, Layer] = {}
+        self.parameters: list[Parameter] = []
+        self.values: dict[str, NDArray] = {}
+        self.targets: list[Target] = []
+        self.objectives: list = []
+
+    def run(self) -> None:
+        with collecting(self.problems):
+            self._check_bound_data()
+        for check in self.model.asserts:
+            with collecting(self.problems):
+                findings.check_assert(check, self.sets)
+        for node in self.model.inputs:
+            with collecting(self.problems):
+                self.inputs.append(self._input(node))
+        for layer in self.model.layers:
+            with collecting(self.problems):
+                self.layers[layer.name] = self._layer(layer)
+        if not any(problem.severity == "error" for problem in self.problems):
+            self._objectives()
+
+    def plan(self) -> Plan:
+        """The plan of a model that was resolved without errors."""
+        return Plan(
+            self.model.edition,
+            self.build.dtype,
+            tuple(self.inputs),
+            tuple(self.layers.values()),
+            tuple(self.parameters),
+            tuple(self.targets),
+            tuple(self.objectives),
+            self._provenance(),
+        )
+
+    def _provenance(self) -> Provenance:
+        text = self.model.source.text.encode()
+        versions = {name: metadata.version(name) for name in _VERSIONS}
+        versions["python"] = ".".join(str(part) for part in sys.version_info[:3])
+        return Provenance(
+            self.model.source.name,
+            hashlib.sha256(text).hexdigest(),
+            dict(sorted(self.data.files.items())),
+            dict(self.model.params),
+            self.build.seed,
+            versions,
+        )
+
+    def _check_bound_data(self) -> None:
+        for name in self.build.data:
+            if name not in self.model.reads:
+                known = list(self.model.reads)
+                otherwise = "it reads " + ", ".join(known) if known else "it reads no data"
+                help = did_you_mean(name, known, otherwise)
+                reject(
+                    "E250",
+                    f"`data` binds `{name}`, which the program does not read",
+                    self.model.source.whole(),
+                    help=help,
+                )
+
+    # -------------------------------------------------------------- inputs and layers
+
+    def _side(self, shape: Shape) -> Side:
+        nodes = self.sets.nodes(shape.units)
+        return Side(nodes, Units(nodes.keys, shape.channels, shape.channel_axis))
+
+    def _input(self, node: InputModel) -> Input:
+        side = self.sides[node.name] = self._side(node.shape)
+        default = None
+        if node.default is not None:
+            default = input_default(node.default, self.data, side.nodes, side.units, self.build.dtype)
+        return Input(node.name, side.units, default)
+
+    def _layer(self, layer: LayerModel) -> Layer:
+        needs = [clause.source for clause in layer.clauses] or list(layer.reference_spans)
+        if any(name not in self.sides for name in needs):
+            raise Rejected(None)  # the cause is already reported
+        body: Combination | TensorExpr
+        if layer.value is not None:
+            side, body = self._expression(layer, layer.value), layer.value
+        else:
+            assert layer.shape is not None
+            side = self._side(layer.shape)
+            body = self._combination(layer, side)
+        self.sides[layer.name] = side
+        return Layer(
+            layer.name, side.units, body, layer.layernorm, layer.activation, layer.dropout, output=layer.output
+        )
+
+    def _combination(self, layer: LayerModel, side: Side) -> Combination:
+        before = len(self.problems)
+        resolved = []
+        for clause in layer.clauses:
+            with collecting(self.problems):
+                resolved.append(self.clauses.resolve(layer.name, clause, self.sides[clause.source], side))
+        if len(self.problems) > before:
+            raise Rejected(None)
+        for part in resolved:
+            if part.parameter is not None and part.values is not None:
+                self._add(part.parameter, part.values)
+        bias = self._bias(layer, side.units)
+        combination = Combination(tuple(part.clause for part in resolved), bias)
+        self.problems += findings.lints(layer, combination, side.nodes)
+        return combination
+
+    def _bias(self, layer: LayerModel, units: Units) -> str | None:
+        if layer.bias == "none":
+            return None
+        shape = units.shape if layer.bias == "per_unit" else (units.channels,)
+        name = f"{layer.name}.bias"
+        self._add(Parameter(name, shape, layer.trainable, "bias"), np.zeros(shape, dtype=self.build.dtype))
+        return name
+
+    def _add(self, parameter: Parameter, values: NDArray) -> None:
+        self.parameters.append(parameter)
+        self.values[parameter.name] = values
+
+    # -------------------------------------------------------------- expression layers
+
+    def _expression(self, layer: LayerModel, value: TensorExpr) -> Side:
+        nodes = self._units_of(value, layer)
+        assert nodes is not None
+        if layer.shape is not None:
+            declared = self.sets.nodes(layer.shape.units)
+            if not declared.same_units(nodes):
+                message = f"`{layer.name}` is declared with other units than its expression has"
+                reject("E404", message, layer.shape.span, help="leave the shape out, or connect with `via same`")
+            nodes = declared
+        return Side(nodes, Units(nodes.keys, layer.channels, layer.channel_axis))
+
+    def _units_of(self, expr: TensorExpr, layer: LayerModel) -> NodeSet | None:
+        """The units of an expression, None of a constant. Refuses operands with other units, or another order."""
+        if isinstance(expr, Ref):
+            return self.sides[expr.layer].nodes
+        found = [self._units_of(operand, layer) for operand in operands(expr)]
+        if isinstance(expr, Mean) and expr.axis == "units":
+            return integer_units(1)
+        if isinstance(expr, Arithmetic | Concat):
+            self._require_same([nodes for nodes in found if nodes is not None], expr, layer)
+        return next((nodes for nodes in found if nodes is not None), None)
+
+    def _require_same(self, sets: list[NodeSet], expr: TensorExpr, layer: LayerModel) -> None:
+        for other in sets[1:]:
+            if sets[0].same_units(other):
+                continue
+            sizes = f"{len(sets[0]):,} and {len(other):,} units"
+            if len(sets[0]) == len(other):
+                sizes = f"{len(other):,} units each, with other keys or in another order"
+            span = list(layer.reference_spans.values())[-1]
+            help = "units are joined by key: use a layer with a `from .. via same` clause for each"
+            reject("E404", f"the operands in `{layer.name}` have {sizes}", span, help=help)
+
+    # -------------------------------------------------------------- targets, losses, metrics
+
+    def _objectives(self) -> None:
+        nodes = {name: side.nodes for name, side in self.sides.items()}
+        targets = Targets(self.sets, self.data, self.layers, nodes, self.build.dtype)
+        for objective in self.model.objectives:
+            with collecting(self.problems):
+                self.objectives.append(targets.objective(objective))
+        for target in self.model.targets:
+            with collecting(self.problems):
+                self.targets.append(targets.target(target, self.model.objectives))
