@@ -6,8 +6,9 @@ far. Not for: printing, arguments, files of results.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from graphnn_compiler.diagnostics import Diagnostic
 from graphnn_compiler.language.nodes import Program
@@ -16,6 +17,26 @@ from graphnn_compiler.model.elaborate import check
 from graphnn_compiler.model.parameters import Given
 from graphnn_compiler.model.types import Model
 from graphnn_compiler.source import Source
+
+if TYPE_CHECKING:
+    from graphnn_compiler.topology.resolve import Resolution
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a program becomes beside its text and its data files.
+
+    `params` are values of the program's `param`s, `data` objects that replace its reads by declared name; the seed is
+    that of every random rule and start value without one of its own. `max_edges` limits each edge set, `max_bytes`
+    the parameters and edge arrays of the whole network.
+    """
+
+    params: Mapping[str, Given] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
+    seed: int = 0
+    dtype: Literal["float32", "float64"] = "float32"
+    max_edges: int | None = None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,11 +58,35 @@ def analyse(source: Source, params: Mapping[str, Given] | None = None) -> Checke
     return Checked(program, model, _in_order(problems, source))
 
 
-def _errors(diagnostics: list[Diagnostic]) -> bool:
+@dataclass(frozen=True)
+class Compiled:
+    """A program after the stages before emission; `resolution` is None where there were errors."""
+
+    checked: Checked
+    resolution: Resolution | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def compile_plan(source: Source, settings: Settings) -> Compiled:
+    """Parse, check and resolve a program with its data."""
+    # resolving brings NumPy, SciPy and pyarrow, which a check of the text alone does not need
+    from graphnn_compiler.topology.clauses import Limits
+    from graphnn_compiler.topology.resolve import Build, resolve
+
+    checked = analyse(source, settings.params)
+    if checked.model is None:
+        return Compiled(checked, None, checked.diagnostics)
+    given = {"max_edges": settings.max_edges, "max_bytes": settings.max_bytes}
+    limits = Limits(**{name: limit for name, limit in given.items() if limit is not None})
+    resolution, found = resolve(checked.model, Build(settings.data, settings.seed, settings.dtype, limits))
+    return Compiled(checked, resolution, _in_order([*checked.diagnostics, *found], source))
+
+
+def _errors(diagnostics: Sequence[Diagnostic]) -> bool:
     return any(diagnostic.severity == "error" for diagnostic in diagnostics)
 
 
-def _in_order(diagnostics: list[Diagnostic], source: Source) -> tuple[Diagnostic, ...]:
+def _in_order(diagnostics: Sequence[Diagnostic], source: Source) -> tuple[Diagnostic, ...]:
     """In the order of the text, without the warnings that the program allows by `# gnn: allow CODE`."""
     allowed = allowed_codes(source) if any(d.severity == "warning" for d in diagnostics) else frozenset()
     kept = [d for d in diagnostics if d.severity == "error" or d.code not in allowed]

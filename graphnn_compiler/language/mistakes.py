@@ -40,8 +40,8 @@ class Surprise:
     """What was found (`token`; None at the end) and all that could have stood there.
 
     `accepted` holds signs and keywords as they are written, and kinds of words as the constants above. `before` are
-    the tokens of the program up to it, `opened` the brackets open there; `unclosed` says that brackets
-    are open to the end of the program; `starts_statement` that the token begins a statement, so that the one before it
+    the tokens of the program up to it, `opened` the brackets open there; `unclosed` says that one of
+    them is open to the end of the program; `starts_statement` that the token begins a statement, so that the one before it
     is to blame; `cut` that text which has been set aside follows the end.
     """
 
@@ -147,7 +147,9 @@ def _bracket(surprise: Surprise) -> Diagnostic | None:
     if opener is None:
         return surprise.wrong("E016", f"`{text}` closes no bracket", "remove it") if closes else None
     closer = CLOSERS[opener.text]
-    ends = surprise.token is None or surprise.starts_statement or text in STARTERS or (closes and text != closer)
+    token = surprise.token
+    new_line = token is not None and token.indent is not None and closer != "}"
+    ends = token is None or surprise.starts_statement or text in STARTERS or new_line or (closes and text != closer)
     if not (ends and surprise.unclosed and closer in surprise.accepted):
         return None
     message = f"`{opener.text}` is not closed before {surprise.found}"

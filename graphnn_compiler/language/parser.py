@@ -11,7 +11,7 @@ import bisect
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,8 @@ from graphnn_compiler.language import mistakes
 from graphnn_compiler.language.builder import build
 from graphnn_compiler.language.lexical import MAX_NESTING, glued_operators, lexical_mistakes, too_deep
 from graphnn_compiler.language.nodes import Program
+from graphnn_compiler.language.recovery import innermost, to_blame
 from graphnn_compiler.language.tokens import (
-    CLOSERS,
-    STARTERS,
     Extent,
     Token,
     doc_comments,
@@ -199,7 +198,7 @@ class _Parsing:
         found = list(lexical_mistakes(self._source, self._tokens))
         self.diagnostics += found[:MOST_ERRORS]
         for diagnostic in found:
-            self._set_aside(_innermost(self._statements, diagnostic.span.start))
+            self._set_aside(innermost(self._statements, diagnostic.span.start))
         tree = self._tree()
         if tree is None:
             return None
@@ -223,7 +222,7 @@ class _Parsing:
                 self._refuse(error)
             except _TooDeep as error:
                 self.diagnostics.append(too_deep(Span(self._source, error.start, error.start + 1)))
-                self._set_aside(_innermost(self._statements, error.start))
+                self._set_aside(innermost(self._statements, error.start))
             else:
                 assert isinstance(tree, _Piece)
                 return tree
@@ -237,7 +236,7 @@ class _Parsing:
         surprise = self._surprise(index)
         self.diagnostics.append(mistakes.explain(surprise))
         left = len(self._tokens)
-        for extent in _to_blame(surprise, self._tokens[index:], self._statements):
+        for extent in to_blame(surprise, self._tokens[index:], self._statements):
             self._set_aside(extent)
         if len(self._tokens) == left:
             self._set_aside(Extent(0, len(self._text), ""))
@@ -245,6 +244,7 @@ class _Parsing:
     def _surprise(self, index: int) -> mistakes.Surprise:
         token = self._tokens[index] if index < len(self._tokens) else None
         before = self._tokens[:index]
+        opened = open_brackets(before)
         end = len(self._text.rstrip())
         return mistakes.Surprise(
             source=self._source,
@@ -252,8 +252,8 @@ class _Parsing:
             span=Span(self._source, token.start, token.end) if token else Span(self._source, end, end),
             accepted=self._accepted(token.start if token else len(self._text)),
             before=before,
-            opened=open_brackets(before),
-            unclosed=bool(open_brackets(self._tokens)),
+            opened=opened,
+            unclosed=not set(opened).isdisjoint(open_brackets(self._tokens)),
             starts_statement=token is not None and self._starts_statement(token),
             cut=end < len(self._source.text.rstrip()),
         )
@@ -272,42 +272,3 @@ class _Parsing:
             return
         values = [(piece.meta.start_pos, piece.meta.end_pos) for piece in tree.find_data("option")]
         self.diagnostics += glued_operators(self._source, self._tokens, sorted(values))
-
-
-def _innermost(statements: Sequence[Extent], position: int) -> Extent:
-    """The innermost statement at a position; a `return` is set aside only with its block, which needs one."""
-    around = [extent for extent in statements if extent.start <= position < extent.end]
-    if len(around) > 1 and around[-1].head == "return":
-        return around[-2]
-    return around[-1] if around else statements[-1]
-
-
-def _to_blame(surprise: mistakes.Surprise, following: Sequence[Token], statements: Sequence[Extent]) -> list[Extent]:
-    """The text to set aside: mostly the statement of the token, or the one before it that it cuts short."""
-    token, opened = surprise.token, surprise.opened
-    complete = len(surprise.accepted & STARTERS) > 2
-    if token is not None and surprise.starts_statement and complete and not surprise.unclosed:
-        return [extent for extent in statements if extent.start == token.start]
-    if token is not None and not surprise.starts_statement:
-        own = _innermost(statements, token.start)
-        if complete and token.indent is not None:
-            own = Extent(token.start, min(own.end, _end_of_lines(following)), token.text)
-        return [own]
-    if token is None and opened:
-        return [_innermost(statements, opened[0].start)]
-    culprit = opened[-1] if opened else surprise.before[-1] if surprise.before else token
-    blamed = [_innermost(statements, culprit.start)] if culprit is not None else []
-    if token is not None and token.indent is None:
-        blamed.append(_innermost(statements, token.start))
-    return blamed
-
-
-def _end_of_lines(tokens: Sequence[Token]) -> int:
-    """Where text that starts with the first token, a word that is no keyword, ends by its brackets and indentation."""
-    nesting = 0
-    indent = tokens[0].indent or 0
-    for i, token in enumerate(tokens):
-        if i and nesting <= 0 and token.indent is not None and token.indent <= indent:
-            return tokens[i - 1].end
-        nesting += (token.text in CLOSERS) - (token.text in CLOSERS.values())
-    return tokens[-1].end

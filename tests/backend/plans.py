@@ -137,6 +137,19 @@ def single_clause(
     return finished(rng, plan, [3])
 
 
+def every_clause(c_in: int | None, c_out: int | None, *, seed: int = 0, dtype: Any = "float64") -> Case:
+    """One layer per kind of clause, with and without coefficients and a second part, over one input; a batch of 3."""
+    rng = np.random.default_rng(seed)
+    layers, parameters = [], []
+    for i, kind in enumerate((*KINDS, *KINDS)):
+        plain = i < len(KINDS)
+        ends = units(5, c_in), units(4, c_in if kind.endswith("fixed") else c_out)
+        one, new = clause(rng, kind, f"y{i}", "x", ends, coefficients=not plain, n_parts=1 if plain else 2)
+        layers.append(Layer(f"y{i}", ends[1], Combination((one,)), output=True))
+        parameters += new
+    return finished(rng, Plan(1, dtype, (Input("x", units(5, c_in)),), tuple(layers), tuple(parameters)), [3])
+
+
 # ------------------------------------------------------------------ random plans
 
 

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from plans import KINDS, PY, SMOOTH, SPARSE_KINDS, Case, cases, single_clause, units
+from plans import KINDS, PY, SMOOTH, SPARSE_KINDS, Case, cases, every_clause, single_clause, units
 
 from graphnn_compiler.backend import reference
 from graphnn_compiler.backend.activations import activate, random_updates, row_normalize
@@ -86,7 +86,7 @@ def check_layer(case: Case, layer: Layer, values: dict[str, np.ndarray], logits:
             np.testing.assert_allclose(value, expected, rtol=worst, atol=worst)
 
 
-@examples(60)
+@examples(40)
 @given(cases())
 def test_every_layer_of_random_plans_equals_the_reference(case: Case) -> None:
     values, logits = run(case)
@@ -97,7 +97,7 @@ def test_every_layer_of_random_plans_equals_the_reference(case: Case) -> None:
         check_layer(case, layer, values, logits)
 
 
-@examples(30)
+@examples(20)
 @given(cases(dtype="float64", activations=SMOOTH))
 def test_random_plans_equal_the_reference_end_to_end(case: Case) -> None:
     x = variables(case)
@@ -110,33 +110,25 @@ def test_random_plans_equal_the_reference_end_to_end(case: Case) -> None:
 
 
 @pytest.mark.parametrize("channels", [(None, None), (2, 3)], ids=["scalar", "blocks"])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.endswith("fixed")])
-def test_clauses_compiled_in_the_default_mode(kind: str, channels: tuple[int | None, int | None]) -> None:
-    case = single_clause(kind, *channels, dtype="float32", n_parts=2)
+def test_every_clause_compiled_in_the_default_mode(channels: tuple[int | None, int | None]) -> None:
+    case = every_clause(*channels, dtype="float32")
     values, logits = run(case, mode=None)
-    check_layer(case, case.plan.layers[0], values, logits)
+    assert len(case.plan.layers) >= 12
+    for layer in case.plan.layers:
+        check_layer(case, layer, values, logits)
 
 
-@pytest.mark.parametrize("kind", ["sparse fixed", "dense fixed"])
-def test_fixed_weights_compiled_in_the_default_mode(kind: str) -> None:
-    case = single_clause(kind, 2, 2, dtype="float32")
-    values, logits = run(case, mode=None)
-    check_layer(case, case.plan.layers[0], values, logits)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_activations_compiled_in_the_default_mode(dtype: str) -> None:
+def test_activations_compiled_in_the_default_mode() -> None:
     rng = np.random.default_rng(0)
-    x = pt.tensor("x", dtype=dtype, shape=(4, None, 3))
-    kinds = [Activation(name, axis) for name in ACTIVATIONS for axis in ("channels", "units")]
-    outputs = [activate(kind, x) for kind in kinds]
-    points = rng.normal(0, 3, (4, 5, 3)).astype(dtype)
-    results = pytensor.function([x], outputs)(points)
+    x = pt.tensor("x", dtype="float32", shape=(4, None, 3))
+    kinds = [Activation(name) for name in ACTIVATIONS] + [Activation("softmax", "units")]
+    points = rng.normal(0, 3, (4, 5, 3)).astype("float32")
+    results = pytensor.function([x], [activate(kind, x) for kind in kinds])(points)
     for kind, found in zip(kinds, results, strict=True):
-        assert found.dtype == dtype
+        assert found.dtype == "float32"
         for b in range(5):
             expected = reference.activate(kind, np.float64(points[:, b]))
-            np.testing.assert_allclose(found[:, b], expected, rtol=2e-5 if dtype == "float32" else 1e-10, atol=1e-7)
+            np.testing.assert_allclose(found[:, b], expected, rtol=2e-5, atol=1e-7)
 
 
 def test_activations_are_stable_far_from_zero_and_keep_nan() -> None:
@@ -275,7 +267,7 @@ def test_gradients_of_every_clause(kind: str, channels: tuple[int | None, int | 
     check_gradients(single_clause(kind, *channels, n_parts=2 if kind in SPARSE_KINDS else 1))
 
 
-@examples(15)
+@examples(10)
 @given(cases(dtype="float64", activations=SMOOTH))
 def test_gradients_of_random_plans(case: Case) -> None:
     # layer norm of nearly equal channels is too steep for differences

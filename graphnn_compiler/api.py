@@ -1,0 +1,100 @@
+"""The Python API: `build`, `check`, `load`.
+
+Input: a program as a path or as text. Output: a `Network`, or diagnostics. The edge at which collected errors become
+one `GnnError`. Not for: printing, arguments of a command line.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphnn_compiler import compiler
+from graphnn_compiler.diagnostics import Diagnostic, GnnError, Problem, render
+from graphnn_compiler.language.parser import load_source
+from graphnn_compiler.model.parameters import Given
+from graphnn_compiler.source import Source
+
+if TYPE_CHECKING:
+    from graphnn_compiler.network import Network
+
+
+class GnnWarning(UserWarning):
+    """A lint about a program that builds all the same; `# gnn: allow CODE` in the program silences it."""
+
+
+def build(
+    program: str | os.PathLike[str],
+    *,
+    params: Mapping[str, Given] | None = None,
+    data: Mapping[str, object] | None = None,
+    seed: int = 0,
+    dtype: Literal["float32", "float64"] = "float32",
+    max_edges: int | None = None,
+    max_bytes: int | None = None,
+    mode: Any = None,
+) -> Network:
+    """Compile a program to a network.
+
+    `program` is the path of a `.gnn` file, or a program's text (a string with a line break or a brace). `params` are
+    values of its `param`s; `data` are objects that replace its reads by declared name (a NetworkX graph, a SciPy or
+    NumPy matrix, arrays), whose files are then not opened. `seed` is that of every random rule and start value without
+    one of its own: equal seed, program and data give byte-identical edge arrays and start values. `max_edges` limits
+    each edge set, `max_bytes` the parameters and edge arrays together. `mode` is the PyTensor mode of calls.
+
+    Raises GnnError with every diagnostic, OSError where the program cannot be read. Lints are `GnnWarning`s.
+    """
+    from graphnn_compiler.network import Network
+
+    settings = compiler.Settings(params or {}, data or {}, seed, dtype, max_edges, max_bytes)
+    compiled = compiler.compile_plan(_source(program), settings)
+    _raise_errors(compiled.diagnostics)
+    assert compiled.resolution is not None
+    for diagnostic in compiled.diagnostics:
+        warnings.warn(render(diagnostic), GnnWarning, stacklevel=2)
+    return Network(compiled.resolution.plan, compiled.resolution.values, mode=mode)
+
+
+def check(program: str | os.PathLike[str], *, params: Mapping[str, Given] | None = None) -> list[Diagnostic]:
+    """Everything that is wrong with a program, errors and lints, without opening its data files.
+
+    `program` is as in `build`. Raises OSError where it cannot be read.
+    """
+    try:
+        source = _source(program)
+    except GnnError as error:
+        return list(error.diagnostics)
+    return list(compiler.analyse(source, params).diagnostics)
+
+
+def load(path: str | os.PathLike[str], *, mode: Any = None) -> Network:
+    """The network in a `.gnnz` file that `Network.save` or `gnnc build` wrote.
+
+    Raises GnnError where the file is damaged or of another kind, OSError where it cannot be read.
+    """
+    from graphnn_compiler.archive import load as load_archive
+    from graphnn_compiler.network import Network
+
+    path = Path(path)
+    try:
+        plan, values = load_archive(path)
+    except Problem as problem:
+        raise GnnError([problem.at(Source(str(path), "").whole())]) from None
+    return Network(plan, values, mode=mode)
+
+
+def _source(program: str | os.PathLike[str]) -> Source:
+    if isinstance(program, str) and ("\n" in program or "{" in program):
+        return Source("<program>", program, Path())
+    source, problems = load_source(Path(program))
+    _raise_errors(problems)
+    assert source is not None
+    return source
+
+
+def _raise_errors(diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]) -> None:
+    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+        raise GnnError(diagnostics)
