@@ -40,9 +40,9 @@ class Surprise:
     """What was found (`token`; None at the end) and all that could have stood there.
 
     `accepted` holds signs and keywords as they are written, and kinds of words as the constants above. `before` are
-    the tokens of the program up to it, `opened` the brackets open there; `unclosed` says that one of
-    them is open to the end of the program; `starts_statement` that the token begins a statement, so that the one before it
-    is to blame; `cut` that text which has been set aside follows the end.
+    the tokens of the program up to it, `opened` the brackets open there; `unclosed` says that one of them is open to
+    the end of the program, `starts_statement` that the token begins a statement, so that mostly the one before it is
+    to blame, `cut` that text which has been set aside follows the end.
     """
 
     source: Source

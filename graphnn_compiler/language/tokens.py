@@ -134,7 +134,7 @@ class _Extents:
             return False
         before = self._tokens[i - 1]
         named_before = before.kind == "keyword" and before.text in STARTERS and token.indent is None
-        if before.text == "." or named_before or (i + 1 < len(self._tokens) and self._tokens[i + 1].text == "="):
+        if before.text in (".", ":") or named_before or (i + 1 < len(self._tokens) and self._tokens[i + 1].text == "="):
             return False
         if not self._brackets or self._brackets[-1].body:
             return True

@@ -79,6 +79,12 @@ class NodeSet:
             return np.arange(len(self))
         if len(self) == 0 or is_string(keys) != self.string_keys:
             return np.full(len(keys), -1, np.int64)
+        if self.string_keys:
+            # NumPy 2.4's searchsorted is silently wrong for strings of more than 15 bytes in two arrays.
+            _, codes = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
+            position = np.full(len(self) + len(keys), -1, np.int64)
+            position[codes[: len(self)]] = np.arange(len(self))
+            return position[codes[len(self) :]]
         slot = np.minimum(np.searchsorted(self._sorted, keys), len(self) - 1)
         return np.where(self._sorted[slot] == keys, self._order[slot], -1)
 

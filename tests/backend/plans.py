@@ -138,11 +138,11 @@ def single_clause(
 
 
 def every_clause(c_in: int | None, c_out: int | None, *, seed: int = 0, dtype: Any = "float64") -> Case:
-    """One layer per kind of clause, with and without coefficients and a second part, over one input; a batch of 3."""
+    """One layer per kind of clause over one input, with coefficients and two parts for blocks; a batch of 3."""
     rng = np.random.default_rng(seed)
     layers, parameters = [], []
-    for i, kind in enumerate((*KINDS, *KINDS)):
-        plain = i < len(KINDS)
+    plain = c_in is None
+    for i, kind in enumerate(KINDS):
         ends = units(5, c_in), units(4, c_in if kind.endswith("fixed") else c_out)
         one, new = clause(rng, kind, f"y{i}", "x", ends, coefficients=not plain, n_parts=1 if plain else 2)
         layers.append(Layer(f"y{i}", ends[1], Combination((one,)), output=True))

@@ -145,7 +145,7 @@ def test_the_mean_over_an_empty_batch_is_nan() -> None:
     layer = Layer("y", units(2), Ref("x"), output=True)
     plan = plan_of(layer, Target("t", (2,)), Compared("mse", "y", "t"))
     with np.errstate(invalid="ignore"):
-        assert np.isnan(evaluated(plan, np.zeros((0, 2)), np.zeros((0, 2)), mode=None)[0])
+        assert np.isnan(evaluated(plan, np.zeros((0, 2)), np.zeros((0, 2)))[0])
 
 
 @pytest.mark.parametrize(

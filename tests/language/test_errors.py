@@ -281,3 +281,11 @@ def test_every_code_has_a_page_and_a_bad_program() -> None:
         page = (EXPLAIN / f"{code}.md").read_text(encoding="utf-8")
         assert page.startswith(f"# {code}: ")
         assert code in shown
+
+
+@pytest.mark.parametrize("text", ["param p:\ngraph g = r\n", "let a = b.\nlayer h = r\n", "param p: gnn int\n"])
+def test_a_keyword_taken_for_a_word_does_not_start_a_cascade(text: str) -> None:
+    program, found = parse(Source("test", text + "let b = 1\nlet c = 2\n"))
+    assert len(found) == 1
+    assert program is not None
+    assert len(program.statements) == 2
