@@ -6,11 +6,14 @@ far. Not for: printing, arguments, files of results.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from graphnn_compiler.diagnostics import Diagnostic
+from graphnn_compiler.language.lexical import MAX_NESTING
 from graphnn_compiler.language.nodes import Program
 from graphnn_compiler.language.parser import allowed_codes, parse
 from graphnn_compiler.model.elaborate import check
@@ -48,12 +51,28 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
 
 
+_FRAMES_PER_LEVEL = 25
+_DEEPEST = _FRAMES_PER_LEVEL * MAX_NESTING
+
+
+@contextmanager
+def room_for_nesting() -> Iterator[None]:
+    """Lift Python's recursion limit to what the deepest program that the parser lets through may need."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 def analyse(source: Source, params: Mapping[str, Given] | None = None) -> Checked:
     """Parse and check a program; no data file is opened."""
     program, problems = parse(source)
     model: Model | None = None
     if program is not None and not _errors(problems):
-        model, found = check(program, params)
+        with room_for_nesting():
+            model, found = check(program, params)
         problems = [*problems, *found]
     return Checked(program, model, _in_order(problems, source))
 
@@ -78,7 +97,8 @@ def compile_plan(source: Source, settings: Settings) -> Compiled:
         return Compiled(checked, None, checked.diagnostics)
     given = {"max_edges": settings.max_edges, "max_bytes": settings.max_bytes}
     limits = Limits(**{name: limit for name, limit in given.items() if limit is not None})
-    resolution, found = resolve(checked.model, Build(settings.data, settings.seed, settings.dtype, limits))
+    with room_for_nesting():
+        resolution, found = resolve(checked.model, Build(settings.data, settings.seed, settings.dtype, limits))
     return Compiled(checked, resolution, _in_order([*checked.diagnostics, *found], source))
 
 

@@ -22,7 +22,7 @@ def write_pixels(folder: Path) -> None:
     pixels = [(row, column) for row in range(SIDE) for column in range(SIDE)]
     write_csv(folder / "pixel_nodes.csv", ["pixel", "row", "column"], [[name(*it), *it] for it in pixels])
     steps = [((row, column), (row + down, column + right)) for row, column in pixels for down, right in FORWARD]
-    write_csv(folder / "pixels.csv", ["a", "b"], [[name(*a), name(*b)] for a, b in steps if b in pixels])
+    write_csv(folder / "pixels.csv", ["source", "target"], [[name(*a), name(*b)] for a, b in steps if b in pixels])
 
 
 def name(row: int, column: int) -> str:

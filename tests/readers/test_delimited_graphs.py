@@ -291,7 +291,7 @@ def test_table_by_key_and_by_position(tmp_path):
 def test_cora():
     options = GraphOptions(key="id", directed=False)
     graph = read_graph(CORA / "edges.csv", "edges.csv", options, CORA / "nodes.csv", "nodes.csv")
-    pairs = [tuple(map(int, row)) for row in list(csv.reader((CORA / "edges.csv").open()))[1:]]
+    pairs = [tuple(map(int, row)) for row in list(csv.reader((CORA / "edges.csv").read_text().splitlines()))[1:]]
     assert (len(graph.sources), len(pairs), len(graph.edges)) == (2708, 5278, 2 * 5278)
     assert set(edges(graph)) == {*pairs, *((t, s) for s, t in pairs)}
     assert [c.values.dtype.kind for c in graph.sources.columns.values()] == ["i", "T"]

@@ -1,0 +1,129 @@
+"""Build time and memory of a large edge list: 1,000,000 units, 4,000,000 edges by default.
+
+    python benchmarks/large_csv.py [--units N] [--keep FOLDER]
+
+Each step runs in a process of its own, so that its peak memory is its own. The yardstick is the least that anybody
+could do by hand: read the two columns with pyarrow and make a SciPy CSR matrix, trusting the data. Prints a Markdown
+table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+PROGRAM = """gnn 1
+graph g = read("edges.csv")
+assert in_degree(g.edges) in 0..6, "each unit hears at most 6 others"
+input x[g.nodes]
+layer h[g.nodes] { from x via g.edges { weights = per_edge, init = edge.w } activation = tanh }
+output y[10] { from h via all activation = softmax }
+"""
+
+
+def generate(folder: Path, units: int) -> int:
+    """Write the program and its edge list: 2 to 6 in-edges a unit, distinct, in random order. The number of edges."""
+    import pyarrow
+    import pyarrow.csv
+
+    rng = np.random.default_rng(0)
+    degree = rng.integers(2, 7, units)
+    target = np.repeat(np.arange(units), degree)
+    pairs = np.unique(target * units + rng.integers(0, units, len(target)))
+    pairs = rng.permutation(pairs)
+    columns = {
+        "source": pairs % units,
+        "target": pairs // units,
+        "w": rng.normal(size=len(pairs)).round(4),
+    }
+    pyarrow.csv.write_csv(pyarrow.table(columns), folder / "edges.csv")
+    (folder / "model.gnn").write_text(PROGRAM)
+    return len(pairs)
+
+
+def by_hand(folder: Path) -> None:
+    import pyarrow.csv
+    import scipy.sparse
+
+    table = pyarrow.csv.read_csv(folder / "edges.csv")
+    row, column, value = (table[name].to_numpy() for name in ("target", "source", "w"))
+    scipy.sparse.csr_array((value.astype(np.float32), (row, column)))
+
+
+def resolve(folder: Path) -> None:
+    from graphnn_compiler.compiler import Settings, compile_plan
+    from graphnn_compiler.language.parser import load_source
+
+    source, _ = load_source(folder / "model.gnn")
+    assert source is not None
+    compiled = compile_plan(source, Settings())
+    assert compiled.resolution is not None, compiled.diagnostics
+
+
+def build(folder: Path) -> None:
+    from graphnn_compiler.cli.main import main
+
+    assert main(["build", str(folder / "model.gnn"), "-o", str(folder / "model.gnnz")]) == 0
+
+
+def first_call(folder: Path) -> None:
+    import graphnn_compiler as gnn
+
+    network = gnn.load(folder / "model.gnnz")
+    units = len(network.plan.inputs[0].units)
+    network(np.zeros((1, units), dtype=np.float32))
+
+
+STEPS = {"by hand": by_hand, "parse, check, resolve": resolve, "gnnc build": build, "load and first call": first_call}
+
+
+def run(step: str, folder: Path) -> None:
+    """One step in this process; its figures as JSON on the last line."""
+    start = time.perf_counter()
+    STEPS[step](folder)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
+    print(json.dumps({"seconds": time.perf_counter() - start, "peak_mib": peak}))
+
+
+def report(folder: Path, units: int) -> None:
+    n_edges = generate(folder, units)
+    size = (folder / "edges.csv").stat().st_size / 1e6
+    print(f"{units:,} units, {n_edges:,} edges, {size:.0f} MB of CSV\n")
+    print("| step | seconds | times by hand | peak memory, MiB |\n|---|---|---|---|")
+    yardstick = None
+    for step in STEPS:
+        command = [sys.executable, __file__, "--step", step, "--keep", str(folder)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        figures = json.loads(done.stdout.splitlines()[-1])
+        yardstick = yardstick or figures["seconds"]
+        ratio = figures["seconds"] / yardstick
+        print(f"| {step} | {figures['seconds']:.1f} | {ratio:.1f} | {figures['peak_mib']:.0f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--units", type=int, default=1_000_000)
+    parser.add_argument("--keep", type=Path, help="write the files there and leave them")
+    parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.step:
+        run(arguments.step, arguments.keep)
+        return
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+        report(arguments.keep, arguments.units)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        report(Path(folder), arguments.units)
+
+
+if __name__ == "__main__":
+    main()
