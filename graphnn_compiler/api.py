@@ -82,7 +82,7 @@ def load(path: str | os.PathLike[str], *, mode: Any = None) -> Network:
     try:
         plan, values = load_archive(path)
     except Problem as problem:
-        raise GnnError([problem.at(Source(str(path), "").whole())]) from None
+        raise GnnError([problem.about(str(path))]) from None
     return Network(plan, values, mode=mode)
 
 

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphnn_compiler.source import DataPlace, Span
+from graphnn_compiler.source import DataPlace, Source, Span
 
 JSON_FORMAT_VERSION = 1
+_LONGEST_EXCERPT = 160
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,12 @@ class Problem(Exception):
         places = tuple(Related(place, label) for place, label in self.places)
         return Diagnostic(self.code, self.message, span, self.help, self.notes, places + tuple(related))
 
+    def about(self, file: str) -> Diagnostic:
+        """This problem as a diagnostic about a file that is no program, such as a saved model: no line is shown."""
+        elsewhere = [Related(place, label) for place, label in self.places if place != DataPlace(file)]
+        span = Source(file, "").whole()
+        return Diagnostic(self.code, self.message, span, self.help, self.notes, tuple(elsewhere))
+
 
 class GnnError(Exception):
     """Raised at the API's edge; `diagnostics` holds every error that was found."""
@@ -87,13 +94,30 @@ def _display_width(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)
 
 
+def _printable(text: str) -> str:
+    """The text with control characters made visible, so that what data files hold cannot steer a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _window(text: str, start: int, end: int) -> tuple[str, int, int]:
+    """A long line cut to what is around `start .. end`; the cut text and where the range is in it."""
+    if len(text) <= _LONGEST_EXCERPT:
+        return text, start, end
+    first = max(0, min(start - _LONGEST_EXCERPT // 2, len(text) - _LONGEST_EXCERPT))
+    last = first + _LONGEST_EXCERPT
+    before, after = "... " if first else "", " ..." if last < len(text) else ""
+    shift = len(before) - first
+    return before + text[first:last] + after, start + shift, min(end, last) + shift
+
+
 def _excerpt(span: Span, mark: str, label: str = "") -> list[str]:
     """The source line of a span with a caret line under it, as `  12 | text`."""
     line, column = span.source.line_column(span.start)
-    text = span.source.line_text(line).replace("\t", " ")
-    last = max(span.start + 1, min(span.end, span.start + len(text) - column + 1))
-    lead = _display_width(text[: column - 1])
-    width = max(1, _display_width(text[column - 1 : column - 1 + last - span.start]))
+    whole = span.source.line_text(line).replace("\t", " ")
+    end = max(column, min(column - 1 + span.end - span.start, len(whole)))
+    text, start, end = _window(whole, column - 1, end)
+    text = _printable(text)
+    lead, width = _display_width(text[:start]), max(1, _display_width(text[start:end]))
     number = str(line)
     pad = " " * len(number)
     under = f" {pad} | {' ' * lead}{mark * width} {label}".rstrip()
@@ -103,11 +127,11 @@ def _excerpt(span: Span, mark: str, label: str = "") -> list[str]:
 def render(diagnostic: Diagnostic) -> str:
     """The text of a diagnostic: code, message, place, source line with carets, related places, help, notes."""
     span = diagnostic.span
-    lines = [
-        f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}",
-        f"  --> {span.source.name}:{span.line}:{span.column}",
-        *_excerpt(span, "^"),
-    ]
+    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
+    if span.source.text:
+        lines += [f"  --> {span.source.name}:{span.line}:{span.column}", *_excerpt(span, "^")]
+    else:
+        lines.append(f"  --> {span.source.name}")
     for related in diagnostic.related:
         place = related.place
         if isinstance(place, Span):
@@ -118,7 +142,7 @@ def render(diagnostic: Diagnostic) -> str:
     if diagnostic.help:
         lines.append(f"  = help: {diagnostic.help}")
     lines += [f"  = note: {note}" for note in diagnostic.notes]
-    return "\n".join(lines) + "\n"
+    return "\n".join(_printable(line) for line in lines) + "\n"
 
 
 def _place_json(place: Span | DataPlace) -> dict[str, Any]:

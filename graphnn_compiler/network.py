@@ -1,11 +1,12 @@
 """A network: a plan, its parameters as shared variables, and compiled functions made when first called.
 
 Input: a plan and parameter values. Output: NumPy arrays from NumPy arrays, or PyTensor variables from variables.
-Arrays are batch-first, with or without the batch axis. Not for: parsing, the training loop, saving.
+Arrays are batch-first, with or without the batch axis. Not for: parsing, the training loop; how a saved model is written.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import reduce
 from operator import add
@@ -17,6 +18,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
 
+from graphnn_compiler.archive import save
 from graphnn_compiler.arguments import (
     by_name,
     check_batches,
@@ -29,7 +31,7 @@ from graphnn_compiler.arguments import (
 from graphnn_compiler.backend.activations import random_updates
 from graphnn_compiler.backend.objectives import scalar
 from graphnn_compiler.backend.symbolic import Applied, SymbolicNetwork
-from graphnn_compiler.diagnostics import count
+from graphnn_compiler.diagnostics import GnnError, Problem, count
 from graphnn_compiler.edges import Edges, clause_of, weights_by_pair
 from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Layer, Parameter, Plan, Target
 
@@ -208,6 +210,16 @@ class Network:
                 new[name] = _fitting(self.plan, self.plan.parameter[name], value)
         for name, array in new.items():
             self._parameters[name].set_value(array, borrow=True)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network, with the values that its parameters have now, to a `.gnnz` file for `load`.
+
+        The file appears whole or not at all. GnnError where it cannot be written.
+        """
+        try:
+            save(path, self.plan, self.weights)
+        except Problem as problem:
+            raise GnnError([problem.about(os.fspath(path))]) from None
 
     def edges(self, layer: str, label: str | None = None) -> Edges:
         """The edges of the clause of a layer with a label, which may be left out while the layer has one clause.

@@ -1,9 +1,9 @@
 """Every kind of error has a program that makes it, with the full text of what the compiler says about it.
 
 `tests/bad/<CODE>_<slug>/` holds `model.gnn`, the data files that it reads, `expected.txt`, and where the build needs
-more an `options.json`: `params`, `data` (lists, which become arrays), `max_edges`, `max_bytes`. To write the expected
-texts anew after a change of wording, run the tests with GNN_UPDATE_EXPECTED=1 in the environment, and read the
-difference.
+more an `options.json`: `params`, `data` (a list becomes an array, an object a NetworkX graph by its node-link form),
+`max_edges`, `max_bytes`. To write the expected texts anew after a change of wording, run the tests with
+GNN_UPDATE_EXPECTED=1 in the environment, and read the difference.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import re
 from pathlib import Path
 
+import networkx
 import numpy as np
 import pytest
 
@@ -33,8 +34,14 @@ def settings(folder: Path) -> Settings:
     """How the program of a folder is to be built."""
     options = folder / "options.json"
     given = json.loads(options.read_text(encoding="utf-8")) if options.is_file() else {}
-    given["data"] = {name: np.array(value) for name, value in given.get("data", {}).items()}
+    given["data"] = {name: _bound(value) for name, value in given.get("data", {}).items()}
     return Settings(**given)
+
+
+def _bound(value: object) -> object:
+    if isinstance(value, list):
+        return np.array(value)
+    return networkx.node_link_graph(value, edges="links") if isinstance(value, dict) else value
 
 
 def diagnose(folder: Path) -> str:

@@ -44,11 +44,15 @@ _BLANK_OUT = re.compile(r"[^\n]")
 
 def load_source(path: Path) -> tuple[Source | None, list[Diagnostic]]:
     """The program in a file; None and a diagnostic if it is not UTF-8. `OSError` is left to the caller."""
-    content = path.read_bytes()
+    return decoded(str(path), path.read_bytes(), path.parent)
+
+
+def decoded(name: str, content: bytes, folder: Path) -> tuple[Source | None, list[Diagnostic]]:
+    """The program in bytes that were read; None and a diagnostic if they are not UTF-8."""
     try:
-        return Source(str(path), _text(content), path.parent), []
+        return Source(name, _text(content), folder), []
     except UnicodeDecodeError as error:
-        source = Source(str(path), _text(content, errors="replace"), path.parent)
+        source = Source(name, _text(content, errors="replace"), folder)
         at = len(_text(content[: error.start]))
         message = f"the file is not UTF-8: byte 0x{content[error.start]:02X} at offset {error.start:,}"
         return None, [Diagnostic("E014", message, Span(source, at, at + 1), "save it as UTF-8")]

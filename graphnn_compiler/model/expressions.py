@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
-from graphnn_compiler.diagnostics import did_you_mean
+from graphnn_compiler.diagnostics import count, did_you_mean
 from graphnn_compiler.language import nodes as syntax
 from graphnn_compiler.model import scalars
 from graphnn_compiler.model.functions import call
@@ -207,7 +207,8 @@ class Expressions:
                 self.require_bound(left, expr.left.span, "the left of `@`")
                 self.require_bound(right, expr.right.span, "the right of `@`")
             return EdgeOperation(symbol, left, right, span=expr.span)
-        reject("E110", f"`{symbol}` cannot join {kind_of(left)} and {kind_of(right)}", expr.span)
+        help = "edge sets are joined by `|`, `&`, `-` and `@`" if isinstance(left, EDGE_TYPES) else None
+        reject("E110", f"`{symbol}` cannot join {kind_of(left)} and {kind_of(right)}", expr.span, help=help)
 
     def _joined(self, left: DataPath, right: str, symbol: str) -> DataPath:
         if symbol == "/":
@@ -268,5 +269,7 @@ class Expressions:
     def _item(self, items: tuple[Value, ...], expr: syntax.Select) -> Value:
         index = self.integer(expr.index, "the index of a list")
         if not 0 <= index < len(items):
-            reject("E110", f"index {index} is outside the list, which has {len(items)} items", expr.index.span)
+            help = f"indices count from 0 to {len(items) - 1}" if items else None
+            message = f"index {index} is outside the list, which has {count(len(items), 'item')}"
+            reject("E114", message, expr.index.span, help=help)
         return items[index]

@@ -85,11 +85,12 @@ def _degree(expressions: Expressions, expr: syntax.Expr) -> int | tuple[int, int
             return column
     value = expressions.value(expr)
     low, high = (value.low, value.high) if isinstance(value, NumberRange) else (value, value)
-    if not isinstance(low, int) or not isinstance(high, int) or isinstance(low, bool) or not 0 <= low <= high:
+    if type(low) is not int or type(high) is not int or min(low, high) < 0:
         help = "as in `in_degree = 4`, `in_degree = 2..6` or the name of a node column"
-        reject(
-            "E107", "`in_degree` must be a whole number or a rising range of them, not negative", expr.span, help=help
-        )
+        reject("E107", "`in_degree` must be a whole number or a range of them, not negative", expr.span, help=help)
+    if low > high:
+        help = f"write it as `{high}..{low}`, lowest first"
+        reject("E307", f"the range of in-degrees `{low}..{high}` is empty", expr.span, help=help)
     return (low, high) if isinstance(value, NumberRange) else low
 
 
@@ -103,13 +104,12 @@ def _offset(expressions: Expressions, expr: syntax.Call) -> Offset:
     if isinstance(value, tuple):
         reject("E112", "`offset` of a list is part of the language but not compiled yet", bound["offsets"].span)
     low, high = (value.low, value.high) if isinstance(value, NumberRange) else (value, value)
-    if not isinstance(low, int) or not isinstance(high, int) or low > high:
-        reject(
-            "E107",
-            "`offset` needs a rising range of whole numbers",
-            bound["offsets"].span,
-            help="as in `offset(-2..2)`",
-        )
+    place = bound["offsets"].span
+    if type(low) is not int or type(high) is not int:
+        reject("E107", "`offset` needs a whole number or a range of them", place, help="as in `offset(-2..2)`")
+    if low > high:
+        help = f"write it as `offset({high}..{low})`, lowest first"
+        reject("E302", f"the range of offsets `{low}..{high}` is empty", place, help=help)
     wrap = expressions.boolean(bound["wrap"].value, "`wrap`") if "wrap" in bound else False
     return Offset(low, high, wrap, span=expr.span)
 

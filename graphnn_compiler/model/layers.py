@@ -208,7 +208,8 @@ class Layers:
         if not isinstance(clause.rule, All):
             return
         if clause.weights.mode == "per":
-            reject("E408", "`per` needs edges, and `all` never becomes an edge list", clause.weights.span)
+            help = "use `per_edge` or `shared`, or list the pairs, as a table or with a rule"
+            reject("E408", "`per` needs edges, and `all` never becomes an edge list", clause.weights.span, help=help)
         for name, expr in (("scale", clause.scale), ("init", clause.init)):
             if expr is not None and not isinstance(expr, str):
                 _require_constant(expr, name)

@@ -103,14 +103,17 @@ class Objectives:
                 if len(layer.clauses) > 1:
                     labels = listed(f"`{layer.name}.{clause.label}.weights`" for clause in layer.clauses)
                     message = f"`{layer.name}` has several clauses, so `.weights` is ambiguous"
-                    reject("E409", message, expr.span, help=f"name one of {labels}")
+                    reject("E418", message, expr.span, help=f"name one of {labels}")
                 return self._weights(layer, layer.clauses[0].label if layer.clauses else "", expr)
             case syntax.Member(base=syntax.Name() as name, name="bias"):
                 layer = self._layer(name)
                 if not layer.clauses or layer.bias == "none":
-                    reject("E409", f"`{layer.name}` has no bias", expr.span)
+                    reject("E418", f"`{layer.name}` has no bias", expr.span)
                 return f"{layer.name}.bias"
-        reject("E409", "a penalty needs parameters", expr.span, help="as in `h.weights`, `h.label.weights` or `h.bias`")
+        help = "as in `h.weights`, `h.label.weights` or `h.bias`"
+        if isinstance(expr, syntax.Member):
+            help = did_you_mean(expr.name, ("weights", "bias"), help) or help
+        reject("E418", "a penalty needs parameters", expr.span, help=help)
 
     def _layer(self, name: syntax.Name) -> LayerModel:
         layer = self.expressions.value(name)
@@ -122,11 +125,14 @@ class Objectives:
         for clause in layer.clauses:
             if clause.label == label:
                 if clause.weights.mode == "fixed":
-                    reject("E409", f"the weights of `{layer.name}.{label}` are fixed, not a parameter", expr.span)
+                    reject("E418", f"the weights of `{layer.name}.{label}` are fixed, not a parameter", expr.span)
                 return f"{layer.name}.{label}.weights"
-        help = did_you_mean(label, [clause.label for clause in layer.clauses])
+        labels = [clause.label for clause in layer.clauses]
+        help = did_you_mean(
+            label, labels, f"its clauses are {listed(f'`{one}`' for one in labels)}" if labels else None
+        )
         reject(
-            "E409",
+            "E418",
             f"`{layer.name}` has no clause `{label}`" if label else f"`{layer.name}` has no weights",
             expr.span,
             help=help,

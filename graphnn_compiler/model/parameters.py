@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 TYPES = ("int", "float", "bool", "str", "path")
 Given = int | float | bool | str | Path
 
+_WRITTEN = {
+    "int": "without a decimal point, as 16",
+    "float": "as 0.5, 3 or 1e-4",
+    "bool": "`true` and `false`",
+    "str": "in quotes",
+    "path": "as a string in quotes",
+}
+
 
 def parameter(expressions: Expressions, decl: syntax.Param, given: Given | None) -> Value:
     """The value of a `param`: the given one, else its default; of the declared type and in the allowed set."""
@@ -58,8 +66,9 @@ def _typed(value: Value, decl: syntax.Param, span: Span, folder: Path) -> Value:
             return DataPath(folder / value, str(value))
         case "path" if isinstance(value, DataPath):
             return value
-    shown = f"`{text}`" if text is not None else kind_of(value)
-    reject("E123", f"parameter `{decl.name}` is of type {decl.type}, and {shown} is not", span)
+    shown = f"`{value}`" if isinstance(value, int | float | str) else kind_of(value)
+    help = f"{decl.type} values are written {_WRITTEN[decl.type]}"
+    reject("E123", f"parameter `{decl.name}` is of type {decl.type}, and {shown} is not", span, help=help)
 
 
 def _parsed(text: str, type: str) -> Value:
@@ -85,5 +94,8 @@ def _check_allowed(expressions: Expressions, decl: syntax.Param, value: Value, g
     if not fits:
         span = decl.name_span if given or decl.default is None else decl.default.span
         reject(
-            "E122", f"parameter `{decl.name}` cannot be {value!r}", span, related=[(decl.allowed.span, "allowed here")]
+            "E122",
+            f"parameter `{decl.name}` cannot be `{value.shown if isinstance(value, DataPath) else value}`",
+            span,
+            related=[(decl.allowed.span, "allowed here")],
         )

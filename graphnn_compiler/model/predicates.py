@@ -64,7 +64,8 @@ class Predicates:
         # a bare column may hold truth values; a lone measure is `acyclic(..)`
         if truth or isinstance(column, ColumnRef | Measure):
             return column
-        reject("E110", "a condition is needed here, one that is true or false", expr.span)
+        help = f"compare it with something, as in `{expr.span.text} > 0`"
+        reject("E110", "a condition is needed here, one that is true or false", expr.span, help=help)
 
     def column(self, expr: syntax.Expr) -> ColumnExpr:
         """Any column expression."""
@@ -125,7 +126,7 @@ class Predicates:
             where = {"node": "in the brackets of a node set"}.get(
                 base.id, "where edges are: in brackets or clause options"
             )
-            reject("E110", f"`{base.id}` has a meaning only {where}", base.span)
+            reject("E115", f"`{base.id}` has a meaning only {where}", base.span)
         return None
 
     def _member(self, expr: syntax.Member) -> ColumnExpr:
@@ -210,7 +211,8 @@ class Predicates:
             bound = bind(expr, Signature(name, ("x",), required=1))
             return Operation(name, (self.column(bound["x"].value),), span=expr.span)
         if name in _DISTRIBUTIONS:
-            reject("E110", f"`{name}` draws random numbers; it belongs into `init`", expr.span)
+            help = f"a fixed coefficient is a number or a column; random start values are `init = {expr.span.text}`"
+            reject("E115", f"`{name}` draws random numbers, which has a meaning only in `init`", expr.span, help=help)
         return self._constant(expr)
 
     def _function(self, name: str, expr: syntax.Call) -> ColumnExpr:

@@ -36,6 +36,24 @@ def reject(
     raise Rejected(Diagnostic(code, message, span, help, tuple(notes), places))
 
 
+class Refused:
+    """Parts of a model whose refusal was already reported; each is reported once, however often it is used."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, object] = {}
+
+    @contextmanager
+    def once(self, part: object) -> Iterator[None]:
+        """Let a refusal in the block out; from then on refuse the part without a word and without trying again."""
+        if id(part) in self._parts:
+            raise Rejected(None)
+        try:
+            yield
+        except Rejected:
+            self._parts[id(part)] = part
+            raise
+
+
 @contextmanager
 def collecting(into: list[Diagnostic]) -> Iterator[None]:
     """Turn a refusal inside the block into an entry of `into`, and go on after the block."""

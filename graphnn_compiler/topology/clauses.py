@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnn_compiler.diagnostics import count, listed, size_text
+from graphnn_compiler.diagnostics import count, size_text
 from graphnn_compiler.model.rejection import reject
-from graphnn_compiler.model.types import All, ClauseModel
-from graphnn_compiler.topology import columns, weights
+from graphnn_compiler.model.types import All, ClauseModel, bound
+from graphnn_compiler.topology import columns, refusals, weights
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.csr import Csr, csr_from_pairs
 from graphnn_compiler.topology.environments import EdgeEnvironment, NodeEnvironment, edge_keys
@@ -77,14 +77,15 @@ class Clauses:
             return self._dense(layer, clause, source, target)
         edges, left_out = self.sets.clause_edges(clause.rule, source.nodes, target.nodes)
         if not len(edges):
-            _refuse_empty(layer, clause, source, target)
+            whole = self.sets.bound_edges(clause.rule) if bound(clause.rule) else None
+            refusals.no_edge((clause.source, layer), source.nodes, target.nodes, whole, clause.rule.span)
         self._account(clause, 3 * 4 * len(edges), "the edge arrays", f"{count(len(edges), 'edge')}")
         return self._sparse(layer, clause, source, target, edges, left_out)
 
     def _account(self, clause: ClauseModel, n_bytes: int, what: str, arithmetic: str) -> None:
         """Refuse what would not fit before it is built."""
-        self.bytes += n_bytes
-        if self.bytes <= self.limits.max_bytes:
+        if self.bytes + n_bytes <= self.limits.max_bytes:
+            self.bytes += n_bytes
             return
         limit = f"the limit is {size_text(self.limits.max_bytes)} for the whole network (`--max-bytes`)"
         message = f"{what} need {size_text(n_bytes)}: {arithmetic}"
@@ -178,7 +179,10 @@ class Clauses:
         columns.require_complete(column, "the sharing key", key.span, lambda: edge_keys(edges))
         values = np.broadcast_to(column.values, (len(edges),))
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            reject("E135", "the sharing key is infinite or not a number on some edges", key.span)
+            wrong = int((~np.isfinite(values)).sum())
+            message = f"the sharing key is infinite or not a number on {wrong:,} of {count(len(edges), 'edge')}"
+            help = "look for NaN in the data, or share weights by a column of whole numbers or text"
+            reject("E135", message, key.span, help=help)
         if values.dtype.kind == "b":
             values = values.astype(np.int64)
         group_values, groups = np.unique(values, return_inverse=True)
@@ -262,16 +266,6 @@ def _require_finite(scale: NDArray[np.float64], clause: ClauseModel) -> None:
         help = "look for NaN in the data, a division by zero or the logarithm of 0"
         message = f"`scale` is infinite or not a number on {bad:,} of {count(len(scale), 'edge')}"
         reject("E314", message, clause.scale.span, help=help)
-
-
-def _refuse_empty(layer: str, clause: ClauseModel, source: Side, target: Side) -> None:
-    notes = (
-        f"units of `{clause.source}`: {listed([f'`{key}`' for key in source.nodes.keys[:3]])} of {len(source.nodes):,}",
-        f"units of `{layer}`: {listed([f'`{key}`' for key in target.nodes.keys[:3]])} of {len(target.nodes):,}",
-    )
-    message = f"no edge connects `{clause.source}` to `{layer}`"
-    help = "the keys of both sides must be keys of the edges"
-    reject("E344", message, clause.rule.span, help=help, notes=notes)
 
 
 def _no_columns() -> EdgeEnvironment:

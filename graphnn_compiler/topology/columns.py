@@ -154,8 +154,26 @@ def require_complete(column: Column, what: str, span: Span, keys: Callable[[], N
 def _typed(expr: ColumnExpr, environment: Environment, wanted: Kind, what: str) -> Column:
     column = evaluate(expr, environment)
     if kind(column) != wanted:
-        reject("E132", f"{what} must be a {wanted}, and this is a {kind(column)}", expr.span)
+        message = f"{what} must be a {wanted}, and this is a {kind(column)}"
+        reject("E132", message, expr.span, notes=_strange_cell(expr, column) if wanted == "number" else ())
     return column
+
+
+def _strange_cell(expr: ColumnExpr, column: Column) -> list[str]:
+    """Of a text column that should hold numbers, the first value that keeps it from doing so."""
+    if not isinstance(expr, ColumnRef) or not is_string(column.values):
+        return []
+    values = column.values if column.missing is None else column.values[~column.missing]
+    first = next((str(value) for value in values if not _says_number(str(value))), None)
+    return [] if first is None else [f"`{expr.name}` holds `{first}`, which is no number"]
+
+
+def _says_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _missing(*columns: Column) -> NDArray[np.bool_] | None:
@@ -221,7 +239,9 @@ def _comparison(operator: str, expr: Operation, environment: Environment) -> Col
     if kind(left) != kind(right):
         message = f"`{operator}` compares a {kind(left)} with a {kind(right)}"
         help = "a column is text if one of its cells is no number" if "string" in (kind(left), kind(right)) else None
-        reject("E132", message, expr.span, help=help)
+        sides = zip(expr.arguments, (left, right), (right, left), strict=True)
+        notes = [note for part, one, other in sides if kind(other) == "number" for note in _strange_cell(part, one)]
+        reject("E132", message, expr.span, help=help, notes=notes)
     return Column(_present(_COMPARISONS[operator](left.values, right.values), left, right))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from graphnn_compiler.model.rejection import Refused
 from graphnn_compiler.model.types import Read
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.graph import Graph
@@ -32,6 +33,7 @@ class Data:
         self.objects = objects
         self.files: dict[str, str] = {}
         self._read: dict[int, tuple[Read, Any]] = {}
+        self._refused = Refused()
 
     def graph(self, read: Read) -> Graph:
         """The graph of `graph g = read(..)`."""
@@ -74,7 +76,7 @@ class Data:
     def _once(self, read: Read, bind: Callable[[object], Result], load: Callable[[], Result]) -> Result:
         known = self._read.get(id(read))
         if known is None:
-            with located(read.span):
+            with self._refused.once(read), located(read.span):
                 found = bind(self.objects[read.name]) if read.name in self.objects else load()
             self.files.update(found.files)
             known = self._read[id(read)] = (read, found)

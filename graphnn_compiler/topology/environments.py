@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csgraph
 
-from graphnn_compiler.diagnostics import Problem, did_you_mean
+from graphnn_compiler.diagnostics import Problem, did_you_mean, listed
 from graphnn_compiler.model.columns import COMPUTED, DEGREES, ColumnRef, Measure
 from graphnn_compiler.topology.graph import Column, EdgeSet, NodeSet, Relations, string_array
 
@@ -134,4 +134,4 @@ def edge_keys(edges: EdgeSet) -> NDArray:
 
 
 def _listing(names: list[str]) -> str:
-    return "there are " + ", ".join(names) if names else "there are no columns"
+    return "the columns are " + listed([f"`{name}`" for name in names], 10) if names else "there are no columns"

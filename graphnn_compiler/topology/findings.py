@@ -30,8 +30,8 @@ def check_assert(check: AssertModel, sets: Sets) -> None:
     if holds.all():
         return
     notes = tuple(_explanation(check.condition, environment, sets, np.flatnonzero(~holds), column.values.ndim))
-    message = "this does not hold" if check.message is None else check.message
-    reject("E140", f"assertion failed: {message}", check.span, notes=notes)
+    message = "assertion failed" if check.message is None else f"assertion failed: {check.message}"
+    reject("E140", message, check.span, notes=notes)
 
 
 def _explanation(
@@ -65,8 +65,9 @@ def lints(layer: LayerModel, combination: Combination, nodes: NodeSet) -> Iterat
         alone = np.flatnonzero(~reached)
         if len(alone):
             some = listed([f"`{key}`" for key in nodes.keys[alone[:3]]])
-            message = f"{count(len(alone), 'unit')} of `{layer.name}` have no in-edges (first: {some})"
-            help = "add `| same` to the rule if they are to hear themselves"
+            has = "has" if len(alone) == 1 else "have"
+            message = f"{count(len(alone), 'unit')} of `{layer.name}` {has} no in-edges (first: {some})"
+            help = "they hear only their bias; where the source has the same units, `| same` lets them hear themselves"
             yield Diagnostic("W210", message, layer.span, help)
     for resolved, model in zip(combination.clauses, layer.clauses, strict=True):
         if isinstance(resolved, SparseClause) and resolved.left_out > resolved.n_edges:

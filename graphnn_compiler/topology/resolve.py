@@ -16,7 +16,7 @@ from importlib import metadata
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnn_compiler.diagnostics import Diagnostic, did_you_mean
+from graphnn_compiler.diagnostics import Diagnostic, count, did_you_mean
 from graphnn_compiler.model.rejection import Rejected, collecting, reject
 from graphnn_compiler.model.types import InputModel, LayerModel, Model, Shape
 from graphnn_compiler.topology import findings
@@ -212,7 +212,10 @@ class _Resolver:
         if layer.shape is not None:
             declared = self.sets.nodes(layer.shape.units)
             if not declared.same_units(nodes):
-                message = f"`{layer.name}` is declared with other units than its expression has"
+                sizes = f"{count(len(declared), 'unit')}, and its expression has {len(nodes):,}"
+                if len(declared) == len(nodes):
+                    sizes = "units with other keys, or in another order, than its expression has"
+                message = f"`{layer.name}` is declared with {sizes}"
                 reject("E404", message, layer.shape.span, help="leave the shape out, or connect with `via same`")
             nodes = declared
         return Side(nodes, Units(nodes.keys, layer.channels, layer.channel_axis))

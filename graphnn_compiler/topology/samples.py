@@ -17,6 +17,7 @@ from graphnn_compiler.topology.data import Data
 from graphnn_compiler.topology.graph import Column, NodeSet, is_string
 from graphnn_compiler.topology.plan import DType, Units
 from graphnn_compiler.topology.readers.options import LoadedArray
+from graphnn_compiler.topology.readers.table import sampled
 from graphnn_compiler.topology.rules.align import place_units
 from graphnn_compiler.topology.sets import Sets
 
@@ -25,7 +26,8 @@ def input_default(read: Read, data: Data, nodes: NodeSet, units: Units, dtype: D
     """The default data of an input: (U,), (B, U), (U, C) or (B, U, C) of `dtype`, rows in the order of the units."""
     loaded = data.array(read)
     if is_string(loaded.values):
-        reject("E251", f"the data of `{read.name}` is text, not numbers", read.span)
+        help = "an input takes numbers: code the text as numbers, and name the key column with `key =` if it is one"
+        reject("E251", f"the data of `{read.name}` is text, not numbers", read.span, help=help)
     values = loaded.values if loaded.keys is None else _by_key(loaded, nodes, read)
     if values.ndim == len(units.shape) + 1:
         fits = values.shape[1:] == units.shape
@@ -50,14 +52,19 @@ def _by_key(loaded: LoadedArray, nodes: NodeSet, read: Read) -> NDArray:
     assert loaded.keys is not None
     rows = NodeSet(loaded.keys)
     with located(read.span):
-        if len(np.unique(loaded.keys)) < len(loaded.keys):
-            raise Problem("E255", f"a key stands twice in the data of `{read.name}`")
+        distinct, counts = np.unique(loaded.keys, return_counts=True)
+        if len(distinct) < len(loaded.keys):
+            twice = distinct[counts > 1]
+            some = sampled(twice[:3].tolist(), len(twice))
+            message = f"the data of `{read.name}` has several rows for {count(len(twice), 'key')}: {some}"
+            raise Problem("E255", message, help="give each unit one row")
         place = place_units(nodes, rows)
     absent = np.flatnonzero(place < 0)
     if len(absent):
         some = listed([f"`{key}`" for key in nodes.keys[absent[:3]]])
         message = f"the data of `{read.name}` has no row for {count(len(absent), 'unit')} (first: {some})"
-        reject("E251", message, read.span)
+        help = "add the rows, or declare it over fewer units, as in `g.nodes[..]`"
+        reject("E256", message, read.span, help=help)
     return loaded.values[place]
 
 
@@ -76,7 +83,8 @@ def target_column(source: Read | NodeColumn, data: Data, sets: Sets, nodes: Node
     owner = sets.nodes(source.nodes)
     if source.column not in owner.columns:
         known = list(owner.columns)
-        help = did_you_mean(source.column, known, f"there are {', '.join(known)}" if known else None)
+        listing = "the columns are " + listed([f"`{name}`" for name in known], 10) if known else None
+        help = did_you_mean(source.column, known, listing)
         reject("E131", f"nodes have no column `{source.column}`", source.span, help=help)
     column = owner.columns[source.column]
     if owner.keys is nodes.keys:

@@ -10,9 +10,8 @@ from typing import TypeVar, assert_never
 
 import numpy as np
 
-from graphnn_compiler.diagnostics import Problem, count, listed
 from graphnn_compiler.model.columns import ColumnExpr, Measure
-from graphnn_compiler.model.rejection import reject
+from graphnn_compiler.model.rejection import Refused, reject
 from graphnn_compiler.model.types import (
     All,
     Bounded,
@@ -36,8 +35,7 @@ from graphnn_compiler.model.types import (
     Table,
     bound,
 )
-from graphnn_compiler.source import Span
-from graphnn_compiler.topology import columns
+from graphnn_compiler.topology import columns, refusals
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.data import Data
 from graphnn_compiler.topology.environments import Degrees, EdgeEnvironment, NodeEnvironment, acyclic, degrees_of
@@ -60,6 +58,7 @@ class Sets:
         self._nodes: dict[int, tuple[NodeExpr, NodeSet]] = {}
         self._edges: dict[int, tuple[EdgeExpr, EdgeSet]] = {}
         self._left_out: dict[int, int] = {}
+        self._refused = Refused()
 
     # -------------------------------------------------------------- node sets
 
@@ -67,7 +66,8 @@ class Sets:
         """The node set of an expression; one object for one expression."""
         known = self._nodes.get(id(expr))
         if known is None:
-            known = self._nodes[id(expr)] = (expr, self._evaluate_nodes(expr))
+            with self._refused.once(expr):
+                known = self._nodes[id(expr)] = (expr, self._evaluate_nodes(expr))
         return known[1]
 
     def _evaluate_nodes(self, expr: NodeExpr) -> NodeSet:
@@ -83,7 +83,7 @@ class Sets:
                 nodes = self.nodes(base)
                 keep = columns.truth(predicate, self._node_environment(nodes, base), len(nodes))
                 if not keep.any():
-                    reject("E253", f"none of the {count(len(nodes), 'node')} passes this condition", expr.span)
+                    refusals.nobody_passes(nodes, predicate)
                 return nodes.take(keep)
             case EdgeEnds(edges=edges, side=side):
                 found = self.bound_edges(edges)
@@ -159,7 +159,7 @@ class Sets:
         """The edge set of a bound expression, whole; one object for one expression."""
         known = self._edges.get(id(expr))
         if known is None:
-            with located(expr.span):
+            with self._refused.once(expr), located(expr.span):
                 known = self._edges[id(expr)] = (expr, self._evaluate_bound(expr))
         return known[1]
 
@@ -302,7 +302,7 @@ class Sets:
         environment = NodeEnvironment(targets)
         values = columns.numbers(degree, environment, len(targets), "the in-degree", lambda: targets.keys)
         if np.any(values != np.floor(values)) or np.any(values < 0):
-            reject("E107", "`in_degree` must be whole numbers, not negative", degree.span)
+            refusals.no_degrees(values, targets, degree.span)
         return values.astype(np.int64)
 
     def _check_table(self, expr: Table, edges: EdgeSet, sources: NodeSet, targets: NodeSet) -> None:
@@ -316,18 +316,7 @@ class Sets:
             with located(expr.span):
                 strange = used.keys[place_units(used, among) < 0]
             if len(strange):
-                _refuse_strange(strange, what, expr.data, expr.span)
-
-
-def _refuse_strange(keys: np.ndarray, what: str, data: Read, span: Span) -> None:
-    some = listed(f"`{key}`" for key in keys[:3]) if len(keys) <= 3 else listed([f"`{key}`" for key in keys])
-    raise_ = Problem(
-        "E342",
-        f"{count(len(keys), f'{what} key')} of `{data.file.shown}` match no unit: {some}",
-        help="write `missing = drop` in the `table(..)` if such rows are to be left out",
-    )
-    with located(span):
-        raise raise_
+                refusals.strange_keys(strange, what, expr.data, expr.span)
 
 
 def _own_graph(expr: NodeExpr | None) -> Read | None:

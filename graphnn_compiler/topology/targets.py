@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import count, listed
-from graphnn_compiler.model.rejection import reject
+from graphnn_compiler.model.rejection import Refused, reject
 from graphnn_compiler.model.types import ComparedModel, ObjectiveModel, PenaltyModel, TargetModel
 from graphnn_compiler.topology import columns
 from graphnn_compiler.topology.columns import located
@@ -46,6 +46,18 @@ class _Use:
     n_classes: int | None
 
 
+def _words(shape: tuple[int, ...]) -> str:
+    """The shape of a target, a batch axis aside."""
+    match shape:
+        case ():
+            return "one class a sample"
+        case (units,):
+            return f"one value for each of {count(units, 'unit')}"
+        case (units, *rest):
+            return f"{units:,} x {' x '.join(f'{side:,}' for side in rest)} values"
+    raise AssertionError(shape)
+
+
 class Targets:
     """Resolves the targets and objectives of one model."""
 
@@ -57,6 +69,7 @@ class Targets:
         self.layers = layers
         self.nodes = nodes
         self.dtype = dtype
+        self._refused = Refused()
 
     # -------------------------------------------------------------- objectives
 
@@ -83,7 +96,9 @@ class Targets:
         if len(strange):
             some = listed([f"`{key}`" for key in chosen.keys[strange[:3]]])
             message = f"{count(len(strange), 'node')} of `on` are no units of `{term.layer}` (first: {some})"
-            reject("E415", message, term.on.span)
+            help = f"choose among the units of `{term.layer}`, as in `on = units({term.layer})[..]`"
+            with self._refused.once(term):
+                reject("E415", message, term.on.span, help=help)
         return np.sort(place).astype(np.int64)
 
     # -------------------------------------------------------------- targets
@@ -94,7 +109,7 @@ class Targets:
         if not uses:
             if model.shape is None:
                 help = "compare it with a layer in a loss or metric, or remove it"
-                reject("E412", f"nothing says which shape target `{model.name}` has", model.span, help=help)
+                reject("E417", f"nothing says which shape target `{model.name}` has", model.span, help=help)
             units = self.sets.nodes(model.shape.units)
             shape = (len(units), model.shape.channels) if model.shape.channel_axis else (len(units),)
             return Target(model.name, shape)
@@ -129,8 +144,9 @@ class Targets:
         units = len(self.sets.nodes(model.shape.units))
         declared = (units, model.shape.channels) if model.shape.channel_axis else (units,)
         if declared != use.shape:
-            message = f"target `{model.name}` is declared with shape {declared}, its loss needs {use.shape}"
-            reject("E412", message, model.shape.span, help="leave the shape out", related=[(use.term.span, "here")])
+            message = f"target `{model.name}` is declared as {_words(declared)}, and this needs {_words(use.shape)}"
+            place = (use.term.span, "needed here")
+            reject("E412", message, model.shape.span, help="leave the shape out", related=[place])
 
     # -------------------------------------------------------------- default data
 
@@ -152,13 +168,16 @@ class Targets:
     def _values(self, model: TargetModel, column: Column, use: _Use, uses: Sequence[_Use]) -> NDArray:
         assert model.default is not None
         if columns.kind(column) == "string":
-            reject("E412", f"target `{model.name}` is text, and `{use.term.name}` needs numbers", model.default.span)
+            message = f"target `{model.name}` is text, and `{use.term.name}` needs numbers"
+            help = "names of classes are compared by `cross_entropy` and `accuracy`"
+            place = (use.term.span, "compared here")
+            reject("E412", message, model.default.span, help=help, related=[place])
         values = column.values.astype(self.dtype)
         if values.ndim == 1 and use.shape == (len(values), 1):
             values = values[:, None]
         if values.shape != use.shape:
-            message = f"target `{model.name}` has shape {values.shape}, its loss needs {use.shape}"
-            reject("E412", message, model.default.span)
+            message = f"the data of target `{model.name}` is {_words(values.shape)}, and this needs {_words(use.shape)}"
+            reject("E412", message, model.default.span, related=[(use.term.span, "needed here")])
         missing = np.zeros(len(values), bool) if column.missing is None else column.missing
         values = np.where(missing.reshape(-1, *(1,) * (values.ndim - 1)), np.asarray(np.nan, self.dtype), values)
         absent = np.isnan(values).reshape(len(values), -1).any(axis=1)

@@ -8,6 +8,7 @@ what the arrays mean.
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,10 +25,11 @@ from graphnn_compiler.source import DataPlace
 from graphnn_compiler.topology.graph import STRING
 from graphnn_compiler.topology.readers.files import fingerprint, opened
 
-MAX_BYTES = 32 << 30
+MAX_BYTES = 16 << 30
 """More bytes than this in one array are an error, whatever the file says."""
 
 _MAGIC = b"\x93NUMPY"
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -37,7 +39,7 @@ _BROKEN = (
     SyntaxError,
     NotImplementedError,
     RuntimeError,
-    KeyError,
+    tokenize.TokenError,
     OverflowError,
 )
 
@@ -62,11 +64,6 @@ class ArrayFile:
                 with archive.open(entry) as member:
                     return _read_array(member, entry.file_size, self.shown, name)  # type: ignore[arg-type]
 
-    @property
-    def kind(self) -> str:
-        """What the file is, for messages."""
-        return "an array file"
-
 
 @contextmanager
 def _readable(shown: str, name: str) -> Iterator[None]:
@@ -79,14 +76,15 @@ def _readable(shown: str, name: str) -> Iterator[None]:
 def _corrupt(shown: str, name: str, reason: str) -> Problem:
     return Problem(
         "E231",
-        f"{_member(shown, name)} is cut short or damaged",
+        f"{in_words(shown, name)} is cut short or damaged",
         help="write the file again, or fetch it again",
         notes=[reason],
         places=[(DataPlace(shown), "this file")],
     )
 
 
-def _member(shown: str, name: str) -> str:
+def in_words(shown: str, name: str) -> str:
+    """An array of a file in words; the name is empty in a file that is one array."""
     return f"the array `{name}` of `{shown}`" if name else f"`{shown}`"
 
 
@@ -95,32 +93,38 @@ def open_arrays(path: Path, shown: str) -> ArrayFile:
     found = fingerprint(path, shown)
     if path.suffix.lower() == ".npy":
         return ArrayFile(path, shown, found.sha256, ("",))
+    if found.start.startswith(_PICKLES):
+        raise _pickled(shown, "")
     with _readable(shown, ""), zipfile.ZipFile(path) as archive:
         entries = archive.namelist()
     names = tuple(entry.removesuffix(".npy") for entry in entries if entry.endswith(".npy"))
     return ArrayFile(path, shown, found.sha256, names)
 
 
+def _pickled(shown: str, name: str) -> Problem:
+    return Problem(
+        "E230",
+        f"{in_words(shown, name)} holds Python objects (pickle), which are never loaded",
+        help="save numbers or text: `array.astype(float)`, `array.astype(str)`",
+        places=[(DataPlace(shown), "this file")],
+    )
+
+
 def _read_array(stream: BinaryIO, size: int, shown: str, name: str) -> NDArray:
     dtype, shape, fortran = _read_header(stream, shown, name)
     if dtype.hasobject:
-        raise Problem(
-            "E230",
-            f"{_member(shown, name)} holds Python objects (pickle), which are never loaded",
-            help="save numbers or text: `array.astype(float)`, `array.astype(str)`",
-            places=[(DataPlace(shown), "this file")],
-        )
-    require_number_or_text(dtype, _member(shown, name), shown)
+        raise _pickled(shown, name)
+    require_number_or_text(dtype, in_words(shown, name), shown)
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes > MAX_BYTES:
-        raise too_large(_member(shown, name), shape, dtype, n_bytes, shown)
+        raise too_large(in_words(shown, name), shape, dtype, n_bytes, shown)
     if min(shape, default=0) < 0 or n_bytes != size - stream.tell():
         raise _corrupt(shown, name, f"{n_bytes:,} bytes are declared, {size - stream.tell():,} are there")
     data = stream.read(n_bytes)
     if len(data) != n_bytes:
         raise _corrupt(shown, name, f"{n_bytes:,} bytes are declared, {len(data):,} could be read")
     array = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
-    return plain(array, _member(shown, name), shown)
+    return plain(array, in_words(shown, name), shown)
 
 
 def _read_header(stream: BinaryIO, shown: str, name: str) -> tuple[np.dtype, tuple[int, ...], bool]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import Problem, count, did_you_mean
+from graphnn_compiler.source import DataPlace
 from graphnn_compiler.topology.graph import (
     STRING,
     Graph,
@@ -175,4 +176,5 @@ def require_unit_count(size: int, shown: str) -> None:
             "E232",
             f"`{shown}` speaks of {size:,} units, more than the {MAX_UNITS:,} that are allowed",
             help="look for a wrong number in the data",
+            places=[(DataPlace(shown), "this data")],
         )

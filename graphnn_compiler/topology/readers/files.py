@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from graphnn_compiler.diagnostics import Problem
+from graphnn_compiler.diagnostics import Problem, did_you_mean
 from graphnn_compiler.source import DataPlace
 
 _BLOCK = 1 << 20
@@ -56,7 +56,7 @@ def opened(path: Path, shown: str) -> Iterator[BinaryIO]:
         raise Problem(
             "E201",
             f"there is no file `{shown}`",
-            help="paths are relative to the folder of the program",
+            help=did_you_mean(path.name, _beside(path), "paths are relative to the folder of the program"),
         ) from None
     except IsADirectoryError:
         raise Problem("E202", f"`{shown}` is a folder, not a file", help="name a file inside it") from None
@@ -65,6 +65,14 @@ def opened(path: Path, shown: str) -> Iterator[BinaryIO]:
         raise Problem("E202", f"`{shown}` cannot be read: {reason}") from None
     with stream:
         yield stream
+
+
+def _beside(path: Path) -> list[str]:
+    """The names in the folder where a file was looked for."""
+    try:
+        return [other.name for other in path.parent.iterdir()]
+    except OSError:
+        return []
 
 
 def fingerprint(path: Path, shown: str) -> Fingerprint:

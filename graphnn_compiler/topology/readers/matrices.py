@@ -39,7 +39,7 @@ class Matrix:
 
 def sparse_matrix(shown: str, names: Sequence[str], load: Callable[[str], NDArray]) -> Matrix:
     """The matrix that `scipy.sparse.save_npz` wrote in CSR, CSC or COO form; E235 where its arrays do not fit."""
-    form = str(np.ravel(load("format"))[:1].tolist()[0]) if "format" in names else "?"
+    form = "".join(str(text) for text in np.ravel(load("format")))
     members = {"csr": ("indices", "indptr"), "csc": ("indices", "indptr"), "coo": ("row", "col")}.get(form)
     if members is None:
         raise _bad_structure(shown, f"is in the sparse form `{form}`", "save it after `.tocsr()` or `.tocoo()`")

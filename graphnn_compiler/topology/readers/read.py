@@ -96,9 +96,10 @@ def _array_graph(file: ArrayFile, options: GraphOptions, nodes: RawNodes | None,
 def graph_from_object(obj: object, shown: str, options: GraphOptions) -> Graph:
     """The graph in a Python object: a NetworkX graph, a SciPy sparse matrix, a two-dimensional NumPy array.
 
-    Errors are `Problem`s, E240 for an object of another type.
+    It replaces the file, so the options that name the file's columns and node table say nothing about it. Errors are
+    `Problem`s, E240 for an object of another type.
     """
-    options = replace(options, nodes=None)
+    options = _of_no_file(options)
     if is_networkx(obj):
         return networkx_graph(obj, shown, options)
     matrix = as_matrix(obj, shown)
@@ -136,13 +137,17 @@ def edge_table_from_object(obj: object, shown: str, options: TableOptions) -> Gr
         return _edge_table(table, options, {})
     if is_networkx(obj):
         _refuse_positions(options, shown, "a NetworkX graph")
-        return networkx_graph(obj, shown, options.as_graph_options())
+        return networkx_graph(obj, shown, _of_no_file(options.as_graph_options()))
     matrix = as_matrix(obj, shown)
     if matrix is None:
         raise unknown_object(
             obj, shown, "a mapping of columns, a (source, target) pair of arrays, a matrix or a NetworkX graph"
         )
-    return matrix_graph(matrix, options.as_graph_options(), None, {})
+    return matrix_graph(matrix, _of_no_file(options.as_graph_options()), None, {})
+
+
+def _of_no_file(options: GraphOptions) -> GraphOptions:
+    return replace(options, source=None, target=None, nodes=None, key=None)
 
 
 def _refuse_positions(options: TableOptions, shown: str, kind: str) -> None:

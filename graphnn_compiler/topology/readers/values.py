@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graphnn_compiler.diagnostics import Problem, count, did_you_mean, listed
 from graphnn_compiler.source import DataPlace
 from graphnn_compiler.topology.graph import is_string
-from graphnn_compiler.topology.readers.arrays import ArrayFile, open_arrays
+from graphnn_compiler.topology.readers.arrays import ArrayFile, in_words, open_arrays
 from graphnn_compiler.topology.readers.delimited import TextTable, read_delimited
 from graphnn_compiler.topology.readers.matrices import densified, sparse_matrix
 from graphnn_compiler.topology.readers.options import LoadedArray
@@ -51,7 +51,7 @@ def _from_arrays(file: ArrayFile, name: str | None, key: str | None) -> LoadedAr
     if values.ndim not in (1, 2):
         raise Problem(
             "E234",
-            f"the array `{chosen}` of `{file.shown}` has {count(values.ndim, 'dimension')}, not one or two",
+            f"{in_words(file.shown, chosen)} has {count(values.ndim, 'dimension')}, not one or two",
             help="its shape is (units,) or (units, channels)",
             places=[(DataPlace(file.shown), f"its shape is {values.shape}")],
         )

@@ -1,0 +1,150 @@
+"""The commands and options of `gnnc`, for argparse.
+
+Input: nothing. Output: parsers. Not for: what the options do, files (they are looked at by the commands).
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import NoReturn
+
+from graphnn_compiler import __version__
+from graphnn_compiler.cli.output import UsageError
+from graphnn_compiler.diagnostics import did_you_mean
+
+LATER_COMMANDS = frozenset({"new", "fmt", "train", "evaluate", "predict", "why", "graph", "diff", "lsp"})
+LATER_OPTIONS = frozenset({"--target"})
+LATER_FORMS = frozenset({"python"})
+"""Parts of the language's design that this version does not have."""
+
+FORMS = ("ast", "model", "plan", "npz")
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises `UsageError` instead of printing and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message.removeprefix("argument "), help=f"`{self.prog} --help` shows the usage")
+
+
+@dataclass(frozen=True)
+class Parsers:
+    """The parser of everything, and those of the commands by name."""
+
+    top: Parser
+    commands: dict[str, Parser]
+
+
+def build_parsers() -> Parsers:
+    """All parsers; made anew each time, which takes a few milliseconds."""
+    top = Parser(
+        prog="gnnc",
+        description="Compiles .gnn files to networks with graph-wired sparse layers.",
+        epilog="Exit status: 0 fine, 1 errors in the program or its data, 2 wrong usage, 101 a bug in gnnc.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"gnnc {__version__}")
+    group = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    commands = {
+        "check": "say what is wrong with programs and their data",
+        "build": "compile a program to a saved model, or show a stage of it",
+        "run": "compute the outputs of a model from arrays",
+        "inspect": "show units, channels, edges, parameters and bytes of a model",
+        "explain": "explain the code of an error or a lint",
+    }
+    made = {name: group.add_parser(name, help=text, description=_sentence(text), allow_abbrev=False)
+            for name, text in commands.items()}  # fmt: skip
+    _add_check(made["check"])
+    _add_build(made["build"])
+    _add_run(made["run"])
+    _add_inspect(made["inspect"])
+    made["explain"].add_argument("code", metavar="CODE", nargs="?", help="a code such as E101; all codes if left out")
+    return Parsers(top, made)
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _add_check(parser: Parser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a program, - for standard input")
+    parser.add_argument("--no-data", action="store_true", help="check the text alone, open no data files")
+    parser.add_argument("--json", action="store_true", help="print the diagnostics as JSON to standard output")
+    _add_settings(parser)
+
+
+def _add_build(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a program, - for standard input")
+    parser.add_argument("-o", "--output", metavar="OUT", help="where to write; FILE's name with .gnnz if left out")
+    parser.add_argument(
+        "--emit",
+        metavar="FORM",
+        type=_form,
+        help="stop earlier and write: ast, model or plan (text, to standard output without -o), npz (edges, parameters)",
+    )
+    _add_settings(parser)
+
+
+def _add_run(parser: Parser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a saved model (.gnnz) or a program, - for standard input")
+    parser.add_argument("--data", metavar="IN", help="an .npz file of arrays by input names, or an .npy file")
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="the .npz file of outputs to write")
+    _add_settings(parser)
+
+
+def _add_inspect(parser: Parser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a saved model (.gnnz) or a program, - for standard input")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_settings(parser)
+
+
+def _add_settings(parser: Parser) -> None:
+    group = parser.add_argument_group("how a program is built")
+    group.add_argument(
+        "-p", dest="params", metavar="NAME=VALUE", action="append", default=[], type=_param,
+        help="the value of a param; may be repeated; paths are relative to the working folder",
+    )  # fmt: skip
+    group.add_argument("--seed", metavar="N", type=_integer, help="the seed of random rules and start values (0)")
+    group.add_argument("--dtype", metavar="TYPE", type=_dtype, help="float32 (the default) or float64")
+    group.add_argument("--max-edges", metavar="N", type=_size, help="refuse edge sets with more edges")
+    group.add_argument("--max-bytes", metavar="N", type=_size, help="refuse networks with more bytes of arrays")
+
+
+# ------------------------------------------------------------------ values; argparse puts the option's name in front
+
+
+def _param(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"`{text}` does not have the form NAME=VALUE")
+    return name, value
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is not an integer") from None
+
+
+def _size(text: str) -> int:
+    number = _integer(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"`{text}` is negative")
+    return number
+
+
+def _dtype(text: str) -> str:
+    if text not in ("float32", "float64"):
+        raise argparse.ArgumentTypeError(f"`{text}` is neither float32 nor float64")
+    return text
+
+
+def _form(text: str) -> str:
+    if text in LATER_FORMS:
+        raise argparse.ArgumentTypeError(f"`{text}` is not available yet in this version")
+    if text not in FORMS:
+        hint = did_you_mean(text, FORMS, f"there are {', '.join(FORMS)}")
+        raise argparse.ArgumentTypeError(f"there is no form `{text}`; {hint}")
+    return text

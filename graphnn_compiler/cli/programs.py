@@ -1,0 +1,127 @@
+"""Programs and saved models named on the command line.
+
+Input: parsed arguments. Output: sources, settings, plans with values. Raises `UsageError` for a file that cannot be
+read, `GnnError` for one that is wrong. Not for: writing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphnn_compiler.cli import output
+from graphnn_compiler.cli.output import UsageError
+from graphnn_compiler.compiler import Settings, compile_plan
+from graphnn_compiler.diagnostics import Diagnostic, GnnError, Problem
+from graphnn_compiler.language.parser import decoded
+from graphnn_compiler.source import Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphnn_compiler.topology.plan import Plan
+
+STDIN = "-"
+_STDIN_NAME = "<stdin>"
+_ZIP_START = b"PK\x03\x04"
+
+
+def read_program(name: str) -> Source:
+    """The text of a program; `-` is standard input, whose paths are relative to the working folder."""
+    shown = _STDIN_NAME if name == STDIN else name
+    content = sys.stdin.buffer.read() if name == STDIN else _bytes(name)
+    source, problems = decoded(shown, content, Path(name).parent)
+    if source is None:
+        raise GnnError(problems)
+    return source
+
+
+def _bytes(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def require_file(name: str) -> None:
+    """UsageError where there is no file of this name that can be opened."""
+    try:
+        open(name, "rb").close()
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> UsageError:
+    """What is wrong with the name of a file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return UsageError(f"there is no file `{name}`")
+    if isinstance(error, IsADirectoryError):
+        return UsageError(f"`{name}` is a folder, not a file", help="name a file inside it")
+    return UsageError(f"`{name}` cannot be read: {(error.strerror or type(error).__name__).lower()}")
+
+
+def settings(arguments: argparse.Namespace) -> Settings:
+    """What the options say about the build."""
+    params: dict[str, str] = {}
+    for name, value in arguments.params:
+        if name in params:
+            raise UsageError(f"parameter `{name}` is given twice", help="keep one of the two -p")
+        params[name] = value
+    return Settings(
+        params=params,
+        seed=arguments.seed or 0,
+        dtype=arguments.dtype or "float32",
+        max_edges=arguments.max_edges,
+        max_bytes=arguments.max_bytes,
+    )
+
+
+def accepted(diagnostics: tuple[Diagnostic, ...]) -> None:
+    """Show lints; raise GnnError where there are errors, which are shown with it."""
+    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+        raise GnnError(diagnostics)
+    output.show(diagnostics)
+
+
+def compiled(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mapping[str, NDArray]]:
+    """The plan and start values of a program."""
+    result = compile_plan(read_program(name), settings(arguments))
+    accepted(result.diagnostics)
+    assert result.resolution is not None
+    return result.resolution.plan, result.resolution.values
+
+
+def plan_of_model(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mapping[str, NDArray]]:
+    """The plan and values of a saved model, or of a program that is built now."""
+    if name == STDIN or not _is_saved(name):
+        return compiled(name, arguments)
+    given = ["seed", "dtype", "max_edges", "max_bytes"]
+    options = ["-p"] * bool(arguments.params) + [f"--{it.replace('_', '-')}" for it in given if vars(arguments)[it]]
+    if options:
+        raise UsageError(f"`{options[0]}` says how a program is built, and `{name}` is built already")
+    from graphnn_compiler.archive import load
+
+    with about(name):
+        return load(name)
+
+
+def _is_saved(name: str) -> bool:
+    """Whether a file is a saved model, by its name or its first bytes."""
+    try:
+        with open(name, "rb") as stream:
+            return name.endswith(".gnnz") or stream.read(len(_ZIP_START)) == _ZIP_START
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Make a `Problem` with a file that is no program a `GnnError`."""
+    try:
+        yield
+    except Problem as problem:
+        raise GnnError([problem.about(name)]) from problem
