@@ -1,7 +1,7 @@
 """A network: a plan, its parameters as shared variables, and compiled functions made when first called.
 
 Input: a plan and parameter values. Output: NumPy arrays from NumPy arrays, or PyTensor variables from variables.
-Arrays are batch-first, with or without the batch axis. Not for: parsing, the training loop; how a saved model is written.
+Arrays are batch-first, with or without the batch axis. Not for: parsing, the training loop, the format of saved models.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ WORDS = (
 )
 
 FILES = {
-    "roads.csv": "a,b,km,kind\nn1,n2,1.5,old\nn2,n3,,new\nn3,n1,-0.5,old\nn3,n4,7,\nn4,n4,4,new\n",
+    "roads.csv": "a,b,km,kind\nn1,n2,1.5,old\nn2,n3,,new\nn3,n1,-0.5,old\nn3,n4,7,old\nn4,n4,4,new\n",
     "places.csv": "id,kind,size,wanted\nn1,town,3,1\nn2,town,5,2\nn3,village,,1\nn4,city,40,0\n",
     "kg.csv": "head,relation,tail,w\n1,binds,2,1\n1,treats,2,2\n2,binds,3,3\n3,,1,4\n",
     "x.csv": "key,p,q\nn1,1,2\nn2,3,4\nn3,5,6\nn4,7,8\n",
@@ -115,9 +115,10 @@ layer g[6, 2] {
 }
 layer s[units(h), channels(k)] { from g via all { weights = shared, norm = row, scale = 0.5 } }
 output y[3] { from s via all  activation = softmax }
-target t[1]
+target t[4]
 loss cost = mse(h, t) - 0.5 * l1(y.weights)
-metric best = accuracy(y, t)
+target u
+metric best = accuracy(y, u)
 """,
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable
-from typing import Any, TypeAlias, assert_never
+from typing import assert_never
 
 import numpy as np
 import pytensor
@@ -18,10 +18,8 @@ from pytensor.gradient import disconnected_grad
 from pytensor.graph.traversal import applys_between
 from pytensor.tensor.random.op import RandomVariable
 
+from graphnn_compiler.backend.layout import Tensor, batch_length
 from graphnn_compiler.topology.plan import Activation, Axis
-
-Tensor: TypeAlias = Any
-"""A PyTensor variable; PyTensor ships no complete types."""
 
 UNITS, CHANNELS = 0, 2
 
@@ -103,19 +101,14 @@ def row_normalize(x: Tensor) -> Tensor:
     return pt.switch(empty, constant(0, x), x / safe)
 
 
-def batch_length(x: Tensor) -> Any:
-    """The batch length of (U, B, C): the number 1 where it is known to be 1, so that shapes made of it broadcast."""
-    return 1 if x.type.shape[1] == 1 else x.shape[1]
-
-
 def dropout(x: Tensor, rate: float, random_state: Tensor) -> Tensor:
     """Inverted dropout (Srivastava et al. 2014): values are kept with probability 1 - rate and divided by it.
 
     `random_state` is a shared generator of this one use, which `random_updates` moves on at every call.
     """
     size = (x.type.shape[UNITS], batch_length(x), x.type.shape[CHANNELS])
-    _, draws = pt.random.uniform(size=size, rng=random_state, return_next_rng=True)
-    kept = draws < pt.constant(np.float64(1 - rate))
+    # as booleans: an eighth of the memory of a number to compare with the rate
+    _, kept = pt.random.bernoulli(1 - rate, size=size, rng=random_state, return_next_rng=True, dtype="bool")
     return pt.switch(kept, x * constant(1 / (1 - rate), x), constant(0, x))
 
 

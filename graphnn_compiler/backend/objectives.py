@@ -13,8 +13,9 @@ from typing import Any, assert_never
 import numpy as np
 import pytensor.tensor as pt
 
-from graphnn_compiler.backend.activations import CHANNELS, Tensor, constant, shifted
-from graphnn_compiler.backend.symbolic import Applied, last_activation, to_node_major
+from graphnn_compiler.backend.activations import CHANNELS, constant, shifted
+from graphnn_compiler.backend.layout import Tensor, to_node_major
+from graphnn_compiler.backend.symbolic import Applied, last_activation
 from graphnn_compiler.diagnostics import Problem
 from graphnn_compiler.topology.plan import Compared, Layer, Penalty, Plan, ScalarExpr, Sum, Target, Weighted
 

@@ -20,10 +20,8 @@ import pytensor.tensor as pt
 from graphnn_compiler.backend.activations import (
     CHANNELS,
     UNITS,
-    Tensor,
     activate,
     axis_number,
-    batch_length,
     constant,
     dropout,
     layer_norm,
@@ -31,6 +29,14 @@ from graphnn_compiler.backend.activations import (
     row_normalize,
 )
 from graphnn_compiler.backend.csr_dot import EdgeStructure, aggregate, edge_dot
+from graphnn_compiler.backend.layout import (
+    Tensor,
+    batch_length,
+    is_batched,
+    to_batch_first,
+    to_node_major,
+    with_shape,
+)
 from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
@@ -54,33 +60,6 @@ from graphnn_compiler.topology.plan import (
 )
 
 OPERATORS = {"+": add, "-": sub, "*": mul, "/": truediv}
-
-# ------------------------------------------------------------------ the border between batch-first and node-major
-
-
-def is_batched(x: Tensor, sample_shape: tuple[int, ...]) -> bool:
-    """Whether a batch-first variable has a batch axis in front of the shape of one sample."""
-    return bool(x.type.ndim > len(sample_shape))
-
-
-def to_node_major(x: Tensor, units: Units) -> Tensor:
-    """(U,), (B, U), (U, C) or (B, U, C), as `units` says, -> (U, B or 1, C)."""
-    batch, channel = (0, 1) if is_batched(x, units.shape) else ("x", 0)
-    order = (channel, batch, channel + 1) if units.channel_axis else (channel, batch, "x")
-    return with_shape(x.dimshuffle(*order), units)
-
-
-def to_batch_first(x: Tensor, units: Units, batched: bool) -> Tensor:
-    """(U, B, C) -> (B, U), (B, U, C), or without the batch axis where that has length 1 and `batched` is false."""
-    axes = (1, 0) if batched else (0,)
-    return x.dimshuffle(*axes, 2) if units.channel_axis else x.dimshuffle(*axes)
-
-
-def with_shape(x: Tensor, units: Units) -> Tensor:
-    """x with its numbers of units and channels known before compilation; checked in each call where they were not."""
-    wanted = (len(units), x.type.shape[1], units.channels)
-    return x if x.type.shape == wanted else pt.specify_shape(x, wanted)
-
 
 # ------------------------------------------------------------------ small decisions
 
@@ -126,10 +105,10 @@ class SymbolicNetwork:
         """`parameters`: one variable per parameter of the plan, of its dtype and shape."""
         self.plan = plan
         self.parameters = parameters
-        self._structures: dict[EdgePart, EdgeStructure] = {}
+        self._structures: dict[tuple[EdgePart, int | None], EdgeStructure] = {}
         for clause in chain.from_iterable(_clauses(layer) for layer in plan.layers):
-            if isinstance(clause, SparseClause):
-                self._structures.update({part: self._structure(clause, part) for part in clause.parts})
+            for part in clause.parts if isinstance(clause, SparseClause) else ():
+                self._add_structure(part, self._n_groups(clause))
 
     def apply(self, inputs: Mapping[str, Tensor], training: bool = False) -> Applied:
         """The variables of every layer, given one batch-first variable of the plan's dtype per input."""
@@ -144,11 +123,18 @@ class SymbolicNetwork:
             self._add_layer(layer, applied, training)
         return applied
 
-    def _structure(self, clause: SparseClause, part: EdgePart) -> EdgeStructure:
+    def _n_groups(self, clause: Clause) -> int | None:
+        """How many weight blocks a clause's edges choose from, None where one serves all."""
         if clause.weights.mode in ("shared", "fixed") or clause.weights.parameter is None:
-            return EdgeStructure(part.csr, part.coefficients, None, part.csr.n_edges)
-        n_groups = self.plan.parameter[clause.weights.parameter].shape[0]
-        return EdgeStructure(part.csr, part.coefficients, part.groups, n_groups)
+            return None
+        return self.plan.parameter[clause.weights.parameter].shape[0]
+
+    def _add_structure(self, part: EdgePart, n_groups: int | None) -> None:
+        """The structure of a part, one for all clauses that use the part alike, as those of a tied repeat do."""
+        if (part, n_groups) in self._structures:
+            return
+        groups, number = (None, part.csr.n_edges) if n_groups is None else (part.groups, n_groups)
+        self._structures[part, n_groups] = EdgeStructure(part.csr, part.coefficients, groups, number)
 
     # -------------------------------------------------------------- layers
 
@@ -200,7 +186,7 @@ class SymbolicNetwork:
                 assert_never(clause)
 
     def _sparse(self, clause: SparseClause, x: Tensor, units: Units) -> Tensor:
-        structures = [self._structures[part] for part in clause.parts]
+        structures = [self._structures[part, self._n_groups(clause)] for part in clause.parts]
         c_in, c_out = x.type.shape[CHANNELS], units.channels
         match clause.weights.mode:
             case "per_edge" | "per":
@@ -318,6 +304,9 @@ def _concatenated(parts: list[Tensor]) -> Tensor:
     """The channels of (U, 1 or B, C) variables one after another; batches of 1 are repeated where another has B."""
     longest = next((part for part in parts if part.type.shape[1] != 1), parts[0])
     spread = [
-        pt.alloc(part, part.type.shape[UNITS], batch_length(longest), part.type.shape[CHANNELS]) for part in parts
+        pt.alloc(part, part.type.shape[UNITS], batch_length(longest), part.type.shape[CHANNELS])
+        if part.type.shape[1] == 1 != longest.type.shape[1]
+        else part
+        for part in parts
     ]
     return pt.concatenate(spread, axis=CHANNELS)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from graphnn_compiler import compiler
 from graphnn_compiler.cli import output
 from graphnn_compiler.cli.output import UsageError
-from graphnn_compiler.cli.programs import STDIN, about, accepted, compiled, read_program, settings
+from graphnn_compiler.cli.programs import STDIN, about, accepted, compiled, read_program, require_file, settings
 from graphnn_compiler.diagnostics import count, size_text
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def build(arguments: argparse.Namespace) -> int:
 def _destination(arguments: argparse.Namespace) -> str | None:
     """Where to write, None for standard output."""
     name, suffix = arguments.output, _SUFFIXES.get(arguments.emit)
+    if arguments.file != STDIN:
+        require_file(arguments.file)
     if suffix is None and name in (None, "-"):
         return None
     if name == "-":

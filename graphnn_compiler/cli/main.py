@@ -8,6 +8,7 @@ it is asked for, so that `--help` and `--version` answer at once).
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from graphnn_compiler.cli.options import LATER_COMMANDS, LATER_OPTIONS, Parsers,
 from graphnn_compiler.diagnostics import GnnError, did_you_mean
 
 FINE, ERRORS, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 101, 130, 141
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,7 +96,7 @@ def _unknown_argument(word: str, parser: argparse.ArgumentParser) -> output.Usag
     option = word.split("=")[0]
     if option in LATER_OPTIONS:
         return output.UsageError(f"`{option}` is not available yet in this version")
-    known = [name for action in parser._actions for name in action.option_strings]
+    known = sorted(set(_OPTION.findall(parser.format_help())))
     otherwise = f"`{parser.prog} --help` lists its options"
     return output.UsageError(f"`{parser.prog}` has no option `{option}`", help=did_you_mean(option, known, otherwise))
 

@@ -81,7 +81,7 @@ def _add_build(parser: Parser) -> None:
         "--emit",
         metavar="FORM",
         type=_form,
-        help="stop earlier and write: ast, model or plan (text, to standard output without -o), npz (edges, parameters)",
+        help="write another form: ast, model or plan (text, to standard output without -o), npz (edges, parameters)",
     )
     _add_settings(parser)
 

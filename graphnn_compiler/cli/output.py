@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +19,6 @@ from graphnn_compiler.files import replace_file
 
 _COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m"}
 _PLAIN = "\x1b[0m"
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 class UsageError(Exception):
@@ -86,14 +84,8 @@ def _has_colours() -> bool:
 
 
 def _visible(text: str) -> str:
-    """Control characters of a program or file name as signs, so that they do nothing to a terminal."""
-    return _CONTROL.sub(lambda match: _sign(ord(match.group())), text)
-
-
-def _sign(code: int) -> str:
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else "\ufffd"
+    """Control characters of file names as signs, so that they do nothing to a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 # ------------------------------------------------------------------ results

@@ -1,7 +1,7 @@
 """A checked model as text: every name, shape, rule and option, defaults filled in; the same text for the same model.
 
 Input: a `Model`. Output: text for `--emit model` and golden tests, in the words of the language. A set of nodes or
-edges that stands in several places is written once, as `set 1`, and named there. Paths are as the program gives them.
+edges that stands in several places is written once, as `$1 = ..`, and named there. Paths are as the program gives them.
 Not for: reading back; canonical program text; anything that only the data says.
 """
 
@@ -30,19 +30,21 @@ from graphnn_compiler.model.types import (
 
 def dump(model: Model) -> str:
     """The text of a model: parameters, data, shared sets, inputs, layers, targets, objectives, asserts."""
-    return _Dump(model).text()
+    counted = ExpressionText()
+    _Dump(model, counted).text()
+    return _Dump(model, ExpressionText(counted.repeated)).text()
 
 
 class _Dump:
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, text: ExpressionText) -> None:
         self._model = model
-        self._text = ExpressionText()
+        self._text = text
 
     def text(self) -> str:
-        """All sections, with an empty line between them; sets are numbered as the later sections come to name them."""
+        """All sections, with an empty line between them; shared sets are numbered as the others come to name them."""
         model = self._model
+        inputs = [self._input(node) for node in model.inputs]
         layers = [list(self._layer(layer)) for layer in model.layers]
-        before = [[self._input(node) for node in model.inputs], *layers]
         after = [
             [self._target(target) for target in model.targets],
             [self._objective(objective) for objective in model.objectives],
@@ -50,7 +52,7 @@ class _Dump:
         ]
         params = [f"param {name} = {literal(value)}" for name, value in model.params.items()]
         sections = [[f"model, edition {model.edition}"], params, [_read(read) for read in model.reads.values()]]
-        sections += [self._text.shared(), *before, *after]
+        sections += [self._text.shared, inputs, *layers, *after]
         return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
     # -------------------------------------------------------------- inputs and layers
@@ -86,7 +88,8 @@ class _Dump:
     def _clause(self, clause: ClauseModel) -> Iterator[str]:
         yield f"    from {clause.source} via {self._text.edges(clause.rule)} as {clause.label}"
         yield f"        weights = {self._weights(clause.weights)}"
-        yield f"        init = {clause.init if isinstance(clause.init, str) else self._text.column(clause.init)}"
+        if clause.weights.mode != "fixed":
+            yield f"        init = {clause.init if isinstance(clause.init, str) else self._text.column(clause.init)}"
         yield f"        scale = {'1' if clause.scale is None else self._text.column(clause.scale)}"
         yield f"        norm = {self._norm(clause.norm)}"
         yield f"        trainable = {literal(clause.trainable)}"

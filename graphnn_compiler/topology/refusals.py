@@ -37,7 +37,8 @@ def nobody_passes(nodes: NodeSet, predicate: ColumnExpr) -> NoReturn:
 def strange_keys(keys: NDArray, side: str, data: Read, span: Span) -> NoReturn:
     """Keys of a table that match no unit."""
     some = sampled(keys[:3].tolist(), len(keys))
-    message = f"{count(len(keys), f'{side} key')} of `{data.file.shown}` match no unit: {some}"
+    matches = "matches" if len(keys) == 1 else "match"
+    message = f"{count(len(keys), f'{side} key')} of `{data.file.shown}` {matches} no unit: {some}"
     reject("E342", message, span, help="write `missing = drop` in the `table(..)` if such rows are to be left out")
 
 

@@ -38,8 +38,8 @@ def input_default(read: Read, data: Data, nodes: NodeSet, units: Units, dtype: D
     if not fits:
         wanted = _words(units.shape)
         message = f"the data of `{read.name}` has shape {_words(values.shape)}, and the input is {wanted}"
-        help = f"its shape must be {wanted}, or (batch, {wanted[1:]}"
-        reject("E251", message, read.span, help=help.replace(",)", ")"))
+        batched = ", ".join(["batch", *map(str, units.shape)])
+        reject("E251", message, read.span, help=f"its shape must be {wanted}, or ({batched})")
     return np.ascontiguousarray(values, dtype=dtype)
 
 

@@ -149,8 +149,7 @@ class Sets:
         if not bound(expr):
             return self._open(expr, sources, targets), 0
         found = self.bound_edges(expr)
-        if isinstance(expr, Table):
-            self._check_table(expr, found, sources, targets)
+        self._check_tables(expr, sources, targets)
         with located(expr.span):
             placed, left_out = algebra.restrict(found, sources, targets)
         return placed, left_out + self._left_out.get(id(expr), 0)
@@ -305,9 +304,19 @@ class Sets:
             refusals.no_degrees(values, targets, degree.span)
         return values.astype(np.int64)
 
+    def _check_tables(self, expr: EdgeExpr, sources: NodeSet, targets: NodeSet) -> None:
+        """Refuse a table with keys that are no units, also where it is turned, filtered or joined with other edges."""
+        match expr:
+            case EdgeOperation(operator="|" | "-", left=left, right=right):
+                for part in (left, right) if expr.operator == "|" else (left,):
+                    if bound(part):
+                        self._check_tables(part, sources, targets)
+            case _:
+                table = _only_table(expr)
+                if table is not None and not table.drop:
+                    self._check_table(table, self.bound_edges(expr), sources, targets)
+
     def _check_table(self, expr: Table, edges: EdgeSet, sources: NodeSet, targets: NodeSet) -> None:
-        if expr.drop:
-            return
         for units, place, among, what in (
             (edges.sources, edges.column, sources, "source"),
             (edges.targets, edges.row, targets, "target"),
@@ -317,6 +326,17 @@ class Sets:
                 strange = used.keys[place_units(used, among) < 0]
             if len(strange):
                 refusals.strange_keys(strange, what, expr.data, expr.span)
+
+
+def _only_table(expr: EdgeExpr) -> Table | None:
+    """The table that an edge expression selects from, if it is nothing else."""
+    match expr:
+        case Table():
+            return expr
+        case Sym(base=base) | Reverse(base=base) | RelationEdges(base=base) | FilteredEdges(base=base):
+            return _only_table(base)
+        case _:
+            return None
 
 
 def _own_graph(expr: NodeExpr | None) -> Read | None:

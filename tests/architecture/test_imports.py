@@ -19,15 +19,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backend": {"diagnostics", "topology"},
     "arguments": {"diagnostics", "topology"},
     "edges": {"diagnostics", "topology"},
-    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "training"},
-    "training": {"diagnostics", "topology", "backend", "arguments", "files", "archive"},
+    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "model", "compiler", "network", "archive"},
-    "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "network", "training"}
-    | {"archive", "compiler", "api", "edges", "explain", ""},
-    # the public names, imported when first used
-    "": {"source", "diagnostics", "network", "training", "estimator", "api"},
+    "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
+    | {"network", "archive", "compiler", "api", ""},
+    # the public names, imported when first used: for type checkers, and by name
+    "": {"source", "diagnostics", "network", "api"},
 }
 """Layer -> the layers below it that it may know. A layer is a top-level module or folder of the package."""
 
@@ -55,7 +54,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # the text of programs
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
-    "numpy": ("topology", "backend", "network", "training", "archive", "arguments", "edges", "cli"),
+    "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "cli"),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices
     "scipy": ("topology", "backend", "edges"),
@@ -64,7 +63,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
-    "pytensor": ("backend", "network", "training"),
+    "pytensor": ("backend", "network"),
     # the loops behind the sparse products
     "numba": ("backend.kernels",),
 }

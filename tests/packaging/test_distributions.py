@@ -25,8 +25,9 @@ pytestmark = pytest.mark.xdist_group("packaging")  # one worker builds for all o
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """\
+gnn 1
 input x[4]
-layer h[3] { from x via all; activation = tanh }
+layer h[3] { from x via all activation = tanh }
 output y[2] { from h via all }
 """
 BUILD = """\

@@ -253,6 +253,6 @@ def test_bad_objects():
     assert refused(lambda: array_from_object("a", "x")).startswith("E240")
     assert refused(lambda: graph_from_object(np.ones((2, 3)), "a", GraphOptions(directed=False))).startswith("E238")
     assert refused(lambda: graph_from_object(np.eye(2), "a", GraphOptions(source="a", type="b"))) == (
-        "E218: `source =`, `type =` do not apply to a matrix\n--> a: this is a matrix\nhelp: remove 2 options"
+        "E218: `type =` does not apply to a matrix\n--> a: this is a matrix\nhelp: remove 1 option"
     )
     assert refused(lambda: array_from_object([[1], [1, 2]], "x")).startswith("E239")
