@@ -1,6 +1,6 @@
 """Train the two-layer GCN as Kipf & Welling did: Adam at 0.01, dropout, all papers in each step.
 
-    python train.py [--data FOLDER] [--epochs N] [--seed S]
+python train.py [--data FOLDER] [--epochs N] [--seed S]
 """
 
 import argparse

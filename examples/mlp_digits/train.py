@@ -1,6 +1,6 @@
 """Build the network and train it with plain PyTensor: gradients of the loss, momentum, one compiled function.
 
-    python train.py [--epochs N]
+python train.py [--epochs N]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Write a random edge file: each neuron hears 2 to 6 distinct others, drawn from the whole layer.
 
-    python make_data.py [--units N] [--seed S] [-o FILE]
+python make_data.py [--units N] [--seed S] [-o FILE]
 """
 
 import argparse

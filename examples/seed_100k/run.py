@@ -1,6 +1,6 @@
 """Build the network and run it forward and backward once, on a batch of 32; print sizes, times and peak memory.
 
-    python run.py [--batch N]
+python run.py [--batch N]
 """
 
 import argparse

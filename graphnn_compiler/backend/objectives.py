@@ -16,7 +16,6 @@ import pytensor.tensor as pt
 from graphnn_compiler.backend.activations import CHANNELS, constant, shifted
 from graphnn_compiler.backend.layout import Tensor, to_node_major
 from graphnn_compiler.backend.symbolic import Applied, last_activation
-from graphnn_compiler.diagnostics import Problem
 from graphnn_compiler.topology.plan import Compared, Layer, Penalty, Plan, ScalarExpr, Sum, Target, Weighted
 
 
@@ -26,7 +25,7 @@ def scalar(
     """The value of a loss or metric.
 
     `targets`: by name, batch-first; class numbers of any integer type, values of the plan's dtype. ValueError where a
-    cross entropy has no logits to work from (`logits_problem`).
+    cross entropy has no logits to work from (`without_logits`).
     """
     match expr:
         case Compared():
@@ -43,28 +42,18 @@ def scalar(
             assert_never(expr)
 
 
-def logits_problem(layer: Layer, loss: str) -> Problem | None:
-    """Why `loss` has no logits of a layer to work from, if so: E500 for cross entropy, E501 for the binary one."""
+def without_logits(layer: Layer, loss: str) -> str | None:
+    """Why `loss` has no logits of a layer to work from, if so. The checker refuses such programs with E414."""
     last = last_activation(layer)
-    if last.name == "linear":
+    matching = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss)
+    if matching is None or last.name == "linear":
         return None
-    if loss == "cross_entropy":
-        fits = last.name == "softmax" and (last.axis == "channels") == layer.units.channel_axis
-        code, wanted = "E500", "`softmax` over its classes"
-    elif loss == "binary_cross_entropy":
-        fits = last.name == "sigmoid"
-        code, wanted = "E501", "`sigmoid`"
-    else:
+    over_classes = last.name != "softmax" or (last.axis == "channels") == layer.units.channel_axis
+    if last.name == matching and over_classes and layer.dropout == 0:
         return None
-    if fits and layer.dropout == 0:
-        return None
-    found = f"`{last.name}` over {last.axis}" if last.name == "softmax" else f"`{last.name}`"
+    found = f"{last.name} over {last.axis}" if last.name == "softmax" else last.name
     dropped = " and dropout after it" if layer.dropout else ""
-    return Problem(
-        code,
-        f"`{loss}` works from logits, and layer `{layer.name}` ends in {found}{dropped}",
-        help=f"end the layer in {wanted} or in `linear`, without dropout after the activation",
-    )
+    return f"`{loss}` works from logits, and layer `{layer.name}` ends in {found}{dropped}"
 
 
 def _zero(plan: Plan) -> Tensor:
@@ -74,9 +63,9 @@ def _zero(plan: Plan) -> Tensor:
 def _compared(expr: Compared, applied: Applied, target: Tensor) -> Tensor:
     layer = applied.plan.layer[expr.layer]
     declared = next(one for one in applied.plan.targets if one.name == expr.target)
-    problem = logits_problem(layer, expr.name)
+    problem = without_logits(layer, expr.name)
     if problem is not None:
-        raise ValueError(problem.message)
+        raise ValueError(problem)
     works_from_logits = expr.name in ("cross_entropy", "binary_cross_entropy")
     value = (applied.logits if works_from_logits and last_activation(layer).name != "linear" else applied.values)[
         expr.layer

@@ -89,6 +89,7 @@ def _write_text(text: str, destination: str | None) -> None:
         output.write_result(text)
     else:
         output.write_text_file(destination, text)
+        output.say(f"wrote {destination}")
 
 
 # ------------------------------------------------------------------ files

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from graphnn_compiler.diagnostics import Diagnostic, Related
 from graphnn_compiler.language import nodes as syntax
+from graphnn_compiler.model.tensors import Activation, Apply, Dropout
 from graphnn_compiler.model.types import ComparedModel, LayerModel, Model, RandomDegree
 from graphnn_compiler.model.walking import edge_expressions
 
@@ -28,30 +29,47 @@ def has_an_output(model: Model) -> Iterator[Diagnostic]:
         yield Diagnostic("E400", "the program has no output", model.source.whole(), help)
 
 
+_MATCHING = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+
+
 def losses_see_logits(model: Model) -> Iterator[Diagnostic]:
     """Cross entropies are computed from logits, so the layer's activation must be the matching one, or none."""
     layers = {layer.name: layer for layer in model.layers}
-    wanted = {"cross_entropy": ("softmax", "linear"), "binary_cross_entropy": ("sigmoid", "linear")}
     for objective in model.objectives:
         for _, term in objective.terms:
-            if isinstance(term, ComparedModel) and term.name in wanted:
-                yield from _sees_logits(term, layers[term.layer], wanted[term.name])
+            if isinstance(term, ComparedModel) and term.name in _MATCHING:
+                yield from _sees_logits(term, layers[term.layer])
 
 
-def _sees_logits(term: ComparedModel, layer: LayerModel, wanted: tuple[str, str]) -> Iterator[Diagnostic]:
-    found = layer.activation
-    matching, _ = wanted
+def _sees_logits(term: ComparedModel, layer: LayerModel) -> Iterator[Diagnostic]:
+    matching = _MATCHING[term.name]
     place = layer.activation_span or layer.span
-    if found.name not in wanted:
+    found, dropped = _last_activation(layer)
+    if found.name == "linear":
+        return
+    if found.name != matching:
         message = f"`{term.name}` works from logits, and `{layer.name}` has the activation {found.name}"
         help = f"write `activation = {matching}`, or none"
         yield Diagnostic("E414", message, term.span, help, related=(Related(place, "its activation"),))
-    elif layer.dropout:
+    elif dropped:
         message = f"`{term.name}` works from logits, and `{layer.name}` drops values after its activation"
         yield Diagnostic("E414", message, term.span, related=(Related(layer.span, "this layer"),))
     elif found.name == "softmax" and found.axis != ("channels" if layer.channel_axis else "units"):
         message = f"`{term.name}` takes the channels of `{layer.name}` for the classes, and its softmax runs over units"
         yield Diagnostic("E414", message, term.span, related=(Related(place, "its softmax"),))
+
+
+def _last_activation(layer: LayerModel) -> tuple[Activation, bool]:
+    """The function that a layer's value comes out of, and whether dropout follows it."""
+    if layer.activation.name != "linear" or layer.layernorm:
+        return layer.activation, layer.dropout > 0
+    match layer.value:
+        case Apply(function=function):
+            return function, layer.dropout > 0
+        case Dropout(operand=Apply(function=function)):
+            return function, True
+        case _:
+            return layer.activation, False
 
 
 def random_seeds_differ(model: Model) -> Iterator[Diagnostic]:

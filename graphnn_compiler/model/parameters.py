@@ -6,6 +6,7 @@ Not for: trainable parameters.
 
 from __future__ import annotations
 
+from numbers import Integral, Rational, Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ TYPES = ("int", "float", "bool", "str", "path")
 Given = int | float | bool | str | Path
 
 _WRITTEN = {
-    "int": "without a decimal point, as 16",
-    "float": "as 0.5, 3 or 1e-4",
+    "int": "without a decimal point, as 16, within 64 bits",
+    "float": "as 0.5, 3 or 1e-4, and finite",
     "bool": "`true` and `false`",
     "str": "in quotes",
     "path": "as a string in quotes",
@@ -40,7 +41,7 @@ def parameter(expressions: Expressions, decl: syntax.Param, given: Given | None)
         help = f"give it with `-p {decl.name}=..` or `params=`, or add a default"
         reject("E121", f"parameter `{decl.name}` has no value", decl.name_span, help=help)
     if given is not None:
-        value = _typed(given, decl, decl.name_span, Path())
+        value = _typed(_plain(given), decl, decl.name_span, Path())
     else:
         assert decl.default is not None
         value = _typed(expressions.value(decl.default), decl, decl.default.span, expressions.folder)
@@ -54,9 +55,9 @@ def _typed(value: Value, decl: syntax.Param, span: Span, folder: Path) -> Value:
     if text is not None:
         value = _parsed(text, decl.type)
     match decl.type:
-        case "int" if isinstance(value, int) and not isinstance(value, bool):
+        case "int" if isinstance(value, int) and not isinstance(value, bool) and scalars.is_finite(value):
             return value
-        case "float" if scalars.is_number(value):
+        case "float" if scalars.is_number(value) and scalars.is_finite(value):
             return float(value)
         case "bool" if isinstance(value, bool):
             return value
@@ -69,6 +70,13 @@ def _typed(value: Value, decl: syntax.Param, span: Span, folder: Path) -> Value:
     shown = f"`{value}`" if isinstance(value, int | float | str) else kind_of(value)
     help = f"{decl.type} values are written {_WRITTEN[decl.type]}"
     reject("E123", f"parameter `{decl.name}` is of type {decl.type}, and {shown} is not", span, help=help)
+
+
+def _plain(given: object) -> Value:
+    """Numbers of other libraries, such as NumPy's, as Python's own."""
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        return int(given)
+    return float(given) if isinstance(given, Real) and not isinstance(given, Rational) else given
 
 
 def _parsed(text: str, type: str) -> Value:

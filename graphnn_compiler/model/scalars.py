@@ -41,6 +41,11 @@ FUNCTIONS: dict[str, Callable[[Number], Number]] = {
 }
 
 
+def is_finite(value: Number) -> bool:
+    """Whether a number is one that programs compute with: no NaN, no infinity, a whole one within 64 bits."""
+    return -INT64_MAX - 1 <= value <= INT64_MAX if isinstance(value, int) else math.isfinite(value)
+
+
 def is_number(value: object) -> bool:
     """Whether a value is a number; truth values are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -82,6 +87,8 @@ def apply_function(name: str, value: Number) -> Number:
 def _fitting(value: Number) -> Number:
     if isinstance(value, int) and not -INT64_MAX - 1 <= value <= INT64_MAX:
         raise ArithmeticError("the result does not fit into 64 bits")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ArithmeticError("the result is too large for a 64-bit float")
     return value
 
 

@@ -27,7 +27,6 @@ from graphnn_compiler.model.types import (
     Offset,
     OneToOne,
     RandomDegree,
-    Read,
     RelationEdges,
     Reverse,
     Same,
@@ -40,8 +39,8 @@ from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.data import Data
 from graphnn_compiler.topology.environments import Degrees, EdgeEnvironment, NodeEnvironment, acyclic, degrees_of
 from graphnn_compiler.topology.graph import Column, EdgeSet, NodeSet, integer_units
+from graphnn_compiler.topology.origins import check_table_keys, edges_graph, nodes_graph
 from graphnn_compiler.topology.rules import algebra, identity, offset, random
-from graphnn_compiler.topology.rules.align import place_units
 from graphnn_compiler.topology.rules.limits import check_edges
 from graphnn_compiler.topology.streams import Stream
 
@@ -103,7 +102,7 @@ class Sets:
         return nodes
 
     def _node_environment(self, nodes: NodeSet, expr: NodeExpr | None) -> NodeEnvironment:
-        graph = _own_graph(expr)
+        graph = nodes_graph(expr)
         if graph is None:
             return NodeEnvironment(nodes, measures=lambda measure: self._aligned_measure(measure, nodes))
 
@@ -149,7 +148,7 @@ class Sets:
         if not bound(expr):
             return self._open(expr, sources, targets), 0
         found = self.bound_edges(expr)
-        self._check_tables(expr, sources, targets)
+        check_table_keys(expr, found, sources, targets)
         with located(expr.span):
             placed, left_out = algebra.restrict(found, sources, targets)
         return placed, left_out + self._left_out.get(id(expr), 0)
@@ -264,7 +263,7 @@ class Sets:
         return self.bound_edges(expr) if bound(expr) else self._open(expr, sources, targets)
 
     def _filtered(self, edges: EdgeSet, base: EdgeExpr, predicate: ColumnExpr) -> EdgeSet:
-        graph = _edges_graph(base)
+        graph = edges_graph(base)
         owner = None if graph is None else GraphNodes(graph, span=base.span)
         environment = EdgeEnvironment(
             edges, self._node_environment(edges.sources, owner), self._node_environment(edges.targets, owner)
@@ -303,63 +302,3 @@ class Sets:
         if np.any(values != np.floor(values)) or np.any(values < 0):
             refusals.no_degrees(values, targets, degree.span)
         return values.astype(np.int64)
-
-    def _check_tables(self, expr: EdgeExpr, sources: NodeSet, targets: NodeSet) -> None:
-        """Refuse a table with keys that are no units, also where it is turned, filtered or joined with other edges."""
-        match expr:
-            case EdgeOperation(operator="|" | "-", left=left, right=right):
-                for part in (left, right) if expr.operator == "|" else (left,):
-                    if bound(part):
-                        self._check_tables(part, sources, targets)
-            case _:
-                table = _only_table(expr)
-                if table is not None and not table.drop:
-                    self._check_table(table, self.bound_edges(expr), sources, targets)
-
-    def _check_table(self, expr: Table, edges: EdgeSet, sources: NodeSet, targets: NodeSet) -> None:
-        for units, place, among, what in (
-            (edges.sources, edges.column, sources, "source"),
-            (edges.targets, edges.row, targets, "target"),
-        ):
-            used = units.take(np.bincount(place, minlength=len(units)) > 0)
-            with located(expr.span):
-                strange = used.keys[place_units(used, among) < 0]
-            if len(strange):
-                refusals.strange_keys(strange, what, expr.data, expr.span)
-
-
-def _only_table(expr: EdgeExpr) -> Table | None:
-    """The table that an edge expression selects from, if it is nothing else."""
-    match expr:
-        case Table():
-            return expr
-        case Sym(base=base) | Reverse(base=base) | RelationEdges(base=base) | FilteredEdges(base=base):
-            return _only_table(base)
-        case _:
-            return None
-
-
-def _own_graph(expr: NodeExpr | None) -> Read | None:
-    """The graph whose nodes a node expression selects from."""
-    match expr:
-        case GraphNodes(graph=graph):
-            return graph
-        case FilteredNodes(base=base):
-            return _own_graph(base)
-        case _:
-            return None
-
-
-def _edges_graph(expr: EdgeExpr) -> Read | None:
-    """The graph whose edges an edge expression selects from, if it is one."""
-    match expr:
-        case GraphEdges(graph=graph):
-            return graph
-        case Sym(base=base) | Reverse(base=base) | RelationEdges(base=base) | FilteredEdges(base=base):
-            return _edges_graph(base)
-        case Bounded(base=base):
-            return _edges_graph(base)
-        case EdgeOperation(left=left, right=right):
-            return _edges_graph(left) or _edges_graph(right)
-        case _:
-            return None

@@ -20,10 +20,6 @@ WITHOUT_BAD_PROGRAM: dict[str, str] = {
         "about the arrays that a command of a built network is given: tests/cli",
     ),
     **dict.fromkeys(
-        ["E500", "E501"],
-        "about a plan made by hand, for the checker refuses such a program with E414: tests/backend/test_objectives.py",
-    ),
-    **dict.fromkeys(
         [f"E{number}" for number in range(530, 544)],
         "about a saved network, which has no program text: tests/plan/test_archive*.py",
     ),

@@ -15,11 +15,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DECIMAL = re.compile(r"(\d+\.\d+)")
 _TOLERANCE = 0.05
-_PROGRAMS = {"python": [sys.executable], "gnnc": [sys.executable, "-m", "graphnn_compiler.cli.main"]}
+PROGRAMS = MappingProxyType({"python": sys.executable, "gnnc": str(Path(sys.executable).with_name("gnnc"))})
+"""What a command may begin with: the Python of the tests, and the script installed beside it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def run(command: str, folder: Path) -> str:
     """What a command prints, to both streams. It must succeed; its program is one that READMEs may use."""
     program, *arguments = shlex.split(command)
     done = subprocess.run(
-        [*_PROGRAMS[program], *arguments],
+        [PROGRAMS[program], *arguments],
         cwd=folder,
         env={**os.environ, "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
@@ -58,8 +60,10 @@ def run(command: str, folder: Path) -> str:
 def matches(shown: str, printed: str) -> bool:
     """Whether output is as it is shown."""
     pieces = re.split(r"(\.\.\.|\d+\.\d+)", shown)
-    pattern = "".join(".*" if piece == "..." else _DECIMAL.pattern if _DECIMAL.fullmatch(piece) else re.escape(piece)
-                      for piece in pieces)
+    pattern = "".join(
+        ".*" if piece == "..." else _DECIMAL.pattern if _DECIMAL.fullmatch(piece) else re.escape(piece)
+        for piece in pieces
+    )
     found = re.fullmatch(pattern, printed, re.DOTALL)
     wanted = [float(piece) for piece in pieces if _DECIMAL.fullmatch(piece)]
     return found is not None and all(

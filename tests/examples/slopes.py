@@ -54,10 +54,14 @@ def check_gradients(
         for direction in directions:
             ahead, behind = (value({**point, name: array + sign * _STEP * direction}) for sign in (1, -1))
             measured = (ahead - behind) / (2 * _STEP)
-            np.testing.assert_allclose(np.sum(gradients[name] * direction), measured, rtol=1e-5, atol=1e-8, err_msg=name)
+            np.testing.assert_allclose(
+                np.sum(gradients[name] * direction), measured, rtol=1e-5, atol=1e-8, err_msg=name
+            )
 
 
-def network_value(net: Network, inputs: Mapping[str, NDArray], targets: Mapping[str, NDArray]) -> Callable[[dict[str, NDArray]], float]:
+def network_value(
+    net: Network, inputs: Mapping[str, NDArray], targets: Mapping[str, NDArray]
+) -> Callable[[dict[str, NDArray]], float]:
     """The loss as a function of parameters and inputs by name, compiled once."""
     arguments = {name: pytensor.shared(value) for name, value in inputs.items()}
     function = pytensor.function([], net.loss(arguments, dict(targets), training=False), mode=INTERPRETED)
