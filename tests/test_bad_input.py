@@ -99,6 +99,17 @@ def test_a_program_that_is_not_utf8(tmp_path: Path) -> None:
         gnn.build(path)
 
 
+def test_a_layer_is_not_divided_by_zero() -> None:
+    assert codes("input x[4]\noutput y = x / 0\n") == ["E124"]
+
+
+def test_a_start_value_that_overflows_is_told_without_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("a,b,w\n1,2,3\n2,1,4\n")
+    init = "uniform(-1e308, 1) * edge.w"
+    text = TABLE + f"input x[g.nodes]\noutput y[g.nodes] {{ from x via g.edges {{ init = {init} }} }}\n"
+    assert codes(text, tmp_path) == ["E315"]
+
+
 # ------------------------------------------------------------------ data
 
 
@@ -111,7 +122,8 @@ def test_an_entity_bomb_is_refused(tmp_path: Path) -> None:
 
 def test_an_outside_entity_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
-    text = '<?xml version="1.0"?><!DOCTYPE g [<!ENTITY s SYSTEM "secret.txt">]><graphml><graph><node id="&s;"/></graph></graphml>'
+    graph = '<graphml><graph><node id="&s;"/></graph></graphml>'
+    text = f'<?xml version="1.0"?><!DOCTYPE g [<!ENTITY s SYSTEM "secret.txt">]>{graph}'
     (tmp_path / "g.graphml").write_text(text)
     (found,) = diagnose(GRAPH.format("g.graphml"), tmp_path)
     assert found.code == "E221"

@@ -1,10 +1,12 @@
 """Every program and every line of Python in the documentation is run.
 
-A ```gnn block is built in a copy of `docs_data`. It begins with `gnn 1`, or an HTML comment before it names the file that
-stands before it: `<!-- with: roads -->` is `docs_data/with_roads.gnn`; where the whole then has no output, one is
-added. `<!-- error: E344 -->` says which code, and no other, it must give; without that it gives none, lints included.
-```gnn file=NAME is saved for the Python on the same page, whose blocks run in order in one namespace. There `# -> text`,
-at the end of a statement or below it, is what doctest is to expect.
+A ```gnn block is built in a copy of `docs_data`. It begins with `gnn 1`, or an HTML comment before it names the file
+that stands before it: `<!-- with: roads -->` is `docs_data/with_roads.gnn`; where the whole then has no output, one
+is added. `<!-- error: E344 -->` says which code, and no other, it must give; without that it gives none, lints
+included.
+```gnn file=NAME is saved for the Python and the commands on the same page. ```python blocks run in order in one
+namespace; `# -> text`, at the end of a statement or below it, is what doctest is to expect. Every line of a ```sh block
+is a `gnnc` command that succeeds.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import ast
 import csv
 import doctest
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ import pytensor
 import pytest
 import scipy.sparse
 
+from graphnn_compiler.cli.main import main
 from graphnn_compiler.compiler import Settings, compile_plan
 from graphnn_compiler.source import Source
 
@@ -32,7 +36,9 @@ DOCS = ROOT / "docs"
 DATA = Path(__file__).parent / "docs_data"
 PAGES = ("language.md", "python-api.md", "saved-models.md")
 
-_BLOCK = re.compile(r"(?:^<!-- (?P<notes>[^\n]+) -->\n)?^```(?P<kind>\w+)(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(
+    r"(?:^<!-- (?P<notes>[^\n]+) -->\n)?^```(?P<kind>\w+)(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.M | re.S
+)
 _EXPECTED = re.compile(r"^(?P<code>.*?)\s*# -> (?P<want>.*)$")
 _EXCEPTION = re.compile(r"\w+Error: ")
 
@@ -75,6 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     matrix = scipy.sparse.csr_array((np.array(list(km.values())), (rows, columns)), shape=(len(names), len(names)))
     scipy.sparse.save_npz(tmp_path / "km.npz", matrix)
     np.save(tmp_path / "km.npy", matrix.toarray())
+    np.savez(tmp_path / "x.npz", x=np.ones(len(names)))
     np.savez(tmp_path / "features.npz", f=np.ones((len(names), 3)), keys=np.array(names))
     graph = networkx.DiGraph()
     graph.add_edges_from((source, target, {"km": length}) for (source, target), length in km.items())
@@ -100,7 +107,26 @@ def test_a_program_builds_or_gives_its_error(block: Block, folder: Path) -> None
     assert codes(text, folder) == wanted
 
 
-# ------------------------------------------------------------------ Python
+def save_programs(page: str, folder: Path) -> None:
+    """The programs that the page calls by a name."""
+    for block in blocks(page):
+        if "file" in block.info:
+            (folder / block.info["file"]).write_text(block.text, encoding="utf-8")
+
+
+# ------------------------------------------------------------------ commands and Python
+
+
+@pytest.mark.parametrize("page", ["language.md", "saved-models.md"])
+def test_commands_succeed(page: str, folder: Path) -> None:
+    save_programs(page, folder)
+    commands = [line for block in blocks(page) if block.kind == "sh" for line in block.text.splitlines()]
+    assert commands
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        for command in commands:
+            name, *arguments = shlex.split(command, comments=True)
+            assert name == "gnnc"
+            assert main(arguments) == 0, command
 
 
 def examples(block: Block) -> Iterator[doctest.Example]:
@@ -120,9 +146,7 @@ def examples(block: Block) -> Iterator[doctest.Example]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_python_gives_what_the_page_says(page: str, folder: Path) -> None:
-    for block in blocks(page):
-        if "file" in block.info:
-            (folder / block.info["file"]).write_text(block.text, encoding="utf-8")
+    save_programs(page, folder)
     lines = [example for block in blocks(page) if block.kind == "python" for example in examples(block)]
     test = doctest.DocTest(lines, {"__name__": "page"}, page, str(DOCS / page), 0, None)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -148,6 +172,10 @@ def test_pages_name_existing_codes_only() -> None:
     for page in PAGES:
         named = set(re.findall(r"\b[EW]\d{3}\b", (DOCS / page).read_text(encoding="utf-8")))
         assert named - known == set(), page
+
+
+def test_blocks_are_of_a_kind_that_is_run() -> None:
+    assert {block.kind for block in ALL} == {"gnn", "python", "sh", "csv"}
 
 
 def test_links_lead_somewhere() -> None:

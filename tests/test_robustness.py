@@ -20,7 +20,7 @@ from graphnn_compiler.diagnostics import render, to_json
 from graphnn_compiler.source import Source
 
 EXAMPLES = int(os.environ.get("GNN_FUZZ_EXAMPLES", "300"))
-TOKEN = re.compile(r'"[^"]*"|\d+\.\d+|\d+|\w+|\.\.|==|!=|<=|>=|->|//|\*\*|\S')
+TOKEN = re.compile(r'(?:"[^"]*"|\d+(?:\.\d+)?(?:e[-+]?\d+)?|\w+|\.\.|==|!=|<=|>=|->|//|\*\*|\S)\s*')
 ODD = ("0", "-1", "1", "3", "0.5", "1e308", "1e400", str(10**18), str(2**63), "true", "none", '""', '"n1"', "[]", "[1]")
 WORDS = (
     *(
@@ -55,6 +55,11 @@ WORDS = (
     *("bias", "units", "channels", "not", "in", "or", "default", "missing", "sqrt", "log", "mean", "concat", "dropout"),
     *("sym", "random", "offset", "table", "read", "range", "sources", "targets", "count", "acyclic", "accuracy", "mse"),
     *("~", "|", "&", "-", "@", "+", "*", "/", "//", "%", "**", "==", "<", ".."),
+)
+
+KEYWORDS = frozenset(
+    ("gnn", "param", "let", "graph", "nodes", "edges", "input", "target", "layer", "output")
+    + ("from", "via", "as", "loss", "metric", "assert")
 )
 
 FILES = {
@@ -151,24 +156,36 @@ def _swap(tokens: list[str], i: int, j: int, new: str) -> list[str]:
 
 
 def _replace(tokens: list[str], i: int, j: int, new: str) -> list[str]:
-    return [*tokens[:i], new, *tokens[i + 1 :]]
+    blank = tokens[i][len(tokens[i].rstrip()) :]
+    return [*tokens[:i], new.rstrip() + blank, *tokens[i + 1 :]]
 
 
 def _copy(tokens: list[str], i: int, j: int, new: str) -> list[str]:
     return _replace(tokens, i, j, tokens[j])
 
 
-def _same_kind(tokens: list[str], i: int, j: int, new: str) -> list[str]:
-    """A name by a name, a number by an odd number: what gets furthest into the compiler."""
-    if tokens[i][0].isdigit():
-        return _replace(tokens, i, j, new if new in ODD else "0")
-    names = [token for token in tokens if token[0].isalpha()]
-    return _replace(tokens, i, j, names[j % len(names)]) if tokens[i][0].isalpha() else tokens
+def _number(tokens: list[str], i: int, j: int, new: str) -> list[str]:
+    """An odd value in the place of a number: what gets furthest into the compiler."""
+    numbers = [place for place, token in enumerate(tokens) if token[0].isdigit()]
+    return _replace(tokens, numbers[i % len(numbers)], j, new if new in ODD else "0") if numbers else tokens
+
+
+def _name(tokens: list[str], i: int, j: int, new: str) -> list[str]:
+    """A name in the place of another."""
+    names = [place for place, token in enumerate(tokens) if token[0].isalpha() and token.strip() not in KEYWORDS]
+    return _replace(tokens, names[i % len(names)], j, tokens[names[j % len(names)]]) if names else tokens
+
+
+def _value(tokens: list[str], i: int, j: int, new: str) -> list[str]:
+    """A word or number in the place of an option's value."""
+    values = [place + 1 for place, token in enumerate(tokens[:-1]) if token.strip() == "="]
+    return _replace(tokens, values[i % len(values)], j, new) if values else tokens
 
 
 MUTATIONS: tuple[Callable[[list[str], int, int, str], list[str]], ...] = (
-    _delete, _delete_run, _double, _swap, _replace, _copy, _same_kind, _same_kind, _same_kind,
-)  # fmt: skip
+    *(_delete, _delete_run, _double, _swap, _replace, _copy),
+    *(_number, _name, _value) * 5,
+)
 
 
 @st.composite
@@ -178,7 +195,7 @@ def mutants(draw: st.DrawFn) -> str:
         places = st.integers(0, len(tokens) - 1)
         mutate = draw(st.sampled_from(MUTATIONS))
         tokens = mutate(tokens, draw(places), draw(places), draw(st.sampled_from(ODD + WORDS)))
-    return " ".join(tokens)
+    return "".join(tokens)
 
 
 @pytest.mark.parametrize("text", PROGRAMS)

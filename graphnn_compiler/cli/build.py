@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 from graphnn_compiler import compiler
 from graphnn_compiler.cli import output
 from graphnn_compiler.cli.output import UsageError
-from graphnn_compiler.cli.programs import STDIN, about, accepted, compiled, read_program, require_file, settings
+from graphnn_compiler.cli.programs import (
+    STDIN,
+    about,
+    accepted,
+    compiled,
+    data_files,
+    read_program,
+    require_file,
+    settings,
+)
 from graphnn_compiler.diagnostics import count, size_text
 
 if TYPE_CHECKING:
@@ -31,7 +40,9 @@ def build(arguments: argparse.Namespace) -> int:
     destination = _destination(arguments)
     match arguments.emit:
         case "ast" | "model" | "plan":
-            _write_text(_text(arguments), destination)
+            with compiler.room_for_nesting():
+                text = _text(arguments)
+            _write_text(text, destination)
         case "npz":
             _write_arrays(arguments, destination)
         case _:
@@ -100,7 +111,9 @@ def _write_arrays(arguments: argparse.Namespace, destination: str | None) -> Non
     from graphnn_compiler.topology.plan_arrays import edge_arrays
 
     assert destination is not None
-    arrays = edge_arrays(*compiled(arguments.file, arguments))
+    plan, values = compiled(arguments.file, arguments)
+    output.require_destination(destination, data_files(arguments.file, plan))
+    arrays = edge_arrays(plan, values)
     output.write_file(destination, lambda stream: write_npz(stream, arrays))
     output.say(f"wrote {destination} ({count(len(arrays), 'array')}, {size_text(Path(destination).stat().st_size)})")
 
@@ -110,6 +123,7 @@ def _write_model(arguments: argparse.Namespace, destination: str | None) -> None
 
     assert destination is not None
     plan, values = compiled(arguments.file, arguments)
+    output.require_destination(destination, data_files(arguments.file, plan))
     _emit(plan, values)
     with about(destination):
         save(destination, plan, values)

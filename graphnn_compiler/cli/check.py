@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from graphnn_compiler import compiler
 from graphnn_compiler.cli import output
-from graphnn_compiler.cli.programs import read_program, settings
+from graphnn_compiler.cli.programs import read_program, settings, shown
 from graphnn_compiler.diagnostics import Diagnostic, GnnError, to_json
 
 
@@ -29,7 +29,7 @@ def check(arguments: argparse.Namespace) -> int:
         found += diagnostics
         if not arguments.json:
             output.show(diagnostics)
-        output.say(output.tally(diagnostics, name))
+        output.say(output.tally(diagnostics, shown(name)))
         if any(diagnostic.severity == "error" for diagnostic in diagnostics):
             status = max(status, 1)
     if arguments.json:

@@ -55,6 +55,8 @@ def _run(argv: list[str]) -> int:
     command = next((word for word in argv if not word.startswith("-")), None)
     if command is not None and command not in parsers.commands:
         raise _unknown_command(command, parsers)
+    if command is None and argv[0] not in ("-h", "--help", "--version"):
+        raise _unknown_argument(argv[0], parsers.top)
     try:
         arguments, rest = parsers.top.parse_known_args(argv)
     except SystemExit:  # how argparse leaves after `--help` and `--version`
@@ -110,3 +112,7 @@ def _confess(error: Exception) -> None:
         note=f"gnnc {__version__}, Python {version} on {sys.platform}",
     )
     output.say("".join(traceback.format_exception(error)).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -26,18 +26,23 @@ if TYPE_CHECKING:
     from graphnn_compiler.topology.plan import Plan
 
 STDIN = "-"
-_STDIN_NAME = "<stdin>"
 _ZIP_START = b"PK\x03\x04"
 
 
 def read_program(name: str) -> Source:
     """The text of a program; `-` is standard input, whose paths are relative to the working folder."""
-    shown = _STDIN_NAME if name == STDIN else name
     content = sys.stdin.buffer.read() if name == STDIN else _bytes(name)
-    source, problems = decoded(shown, content, Path(name).parent)
+    if content.startswith(_ZIP_START):
+        raise UsageError(f"`{shown(name)}` is a saved model, not a program", help="`gnnc inspect` shows what is in it")
+    source, problems = decoded(shown(name), content, Path(name).parent)
     if source is None:
         raise GnnError(problems)
     return source
+
+
+def shown(name: str) -> str:
+    """The name of a program in messages."""
+    return "<stdin>" if name == STDIN else name
 
 
 def _bytes(name: str) -> bytes:
@@ -100,13 +105,20 @@ def plan_of_model(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mappi
     if name == STDIN or not _is_saved(name):
         return compiled(name, arguments)
     given = ["seed", "dtype", "max_edges", "max_bytes"]
-    options = ["-p"] * bool(arguments.params) + [f"--{it.replace('_', '-')}" for it in given if vars(arguments)[it]]
+    options = ["-p"] * bool(arguments.params) + [
+        f"--{it.replace('_', '-')}" for it in given if vars(arguments)[it] is not None
+    ]
     if options:
         raise UsageError(f"`{options[0]}` says how a program is built, and `{name}` is built already")
     from graphnn_compiler.archive import load
 
     with about(name):
         return load(name)
+
+
+def data_files(name: str, plan: Plan) -> list[str]:
+    """Where the data files that a program read may be: relative to it or, if given by -p, to the working folder."""
+    return [str(folder / file) for file in plan.provenance.files for folder in (Path(name).parent, Path())]
 
 
 def _is_saved(name: str) -> bool:

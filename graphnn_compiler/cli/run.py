@@ -11,7 +11,7 @@ from pathlib import Path
 
 from graphnn_compiler.cli import output
 from graphnn_compiler.cli.arrays import read_arrays
-from graphnn_compiler.cli.programs import about, plan_of_model
+from graphnn_compiler.cli.programs import about, data_files, plan_of_model, shown
 from graphnn_compiler.diagnostics import count, size_text
 from graphnn_compiler.topology.npy import write_npz
 
@@ -20,7 +20,8 @@ def run(arguments: argparse.Namespace) -> int:
     """0, or an exception for anything that is wrong."""
     output.require_destination(arguments.output, [arguments.model, arguments.data])
     plan, values = plan_of_model(arguments.model, arguments)
-    with about(arguments.data or arguments.model):
+    output.require_destination(arguments.output, data_files(arguments.model, plan))
+    with about(arguments.data or shown(arguments.model)):
         inputs, targets = read_arrays(plan, arguments.data)
     from graphnn_compiler.network import Network
 

@@ -89,6 +89,8 @@ class LayerExpressions:
                 first, second = self.build(left), self.build(right)
                 if not (first.channels or second.channels):
                     return self._named_or_number(expr)
+                if operator == "/" and second.expr == Constant(0.0):
+                    reject("E124", "this cannot be computed: division by zero", expr.span)
                 return self._joined(Arithmetic(operator, first.expr, second.expr), first, second, expr)
             case syntax.Unary(operator="-", operand=operand):
                 inner = self.build(operand)

@@ -99,7 +99,7 @@ class Layers:
             with collecting(self.problems):
                 clauses.append(self._clause(decl.name, clause, shape, labels, not frozen))
         layer = self._with_options(decl, shape, given, clauses)
-        if len(self.problems) > before:
+        if len(self.problems) > before or len(clauses) < len(decl.clauses):
             raise Rejected(None)
         return layer
 

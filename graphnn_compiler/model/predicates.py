@@ -115,7 +115,9 @@ class Predicates:
     def _constant(self, expr: syntax.Expr) -> Value:
         value = self.expressions.value(expr)
         if not isinstance(value, int | float | bool | str):
-            reject("E110", f"a constant or a column is needed here, not {kind_of(value)}", expr.span)
+            bare = self._columns_bare and isinstance(expr, syntax.Name)
+            help = f"a column of that name is written `{self.context}.{expr.span.text}`" if bare else None
+            reject("E110", f"a constant or a column is needed here, not {kind_of(value)}", expr.span, help=help)
         return Value(value, expr.id if isinstance(expr, syntax.Name) else None, span=expr.span)
 
     def _reference(self, base: syntax.Expr) -> ColumnScope | None:

@@ -47,7 +47,7 @@ def no_degrees(values: NDArray[np.float64], targets: NodeSet, span: Span) -> NoR
     wrong = np.flatnonzero((values != np.floor(values)) | (values < 0))
     some = sampled([f"{values[i]:g} at {targets.keys[i]}" for i in wrong[:3]], len(wrong))
     message = f"the in-degree of {count(len(wrong), 'destination')} is no whole number, 0 or more: {some}"
-    reject("E306", message, span, help="correct the column, or compute with it, as in `floor(node.x)`")
+    reject("E306", message, span, help="correct the column: an in-degree is a number of edges")
 
 
 def no_edge(names: tuple[str, str], source: NodeSet, target: NodeSet, whole: EdgeSet | None, span: Span) -> NoReturn:

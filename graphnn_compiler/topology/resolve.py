@@ -177,12 +177,11 @@ class _Resolver:
         )
 
     def _combination(self, layer: LayerModel, side: Side) -> Combination:
-        before = len(self.problems)
         resolved = []
         for clause in layer.clauses:
             with collecting(self.problems):
                 resolved.append(self.clauses.resolve(layer.name, clause, self.sides[clause.source], side))
-        if len(self.problems) > before:
+        if len(resolved) < len(layer.clauses):
             raise Rejected(None)
         for part in resolved:
             if part.parameter is not None and part.values is not None:

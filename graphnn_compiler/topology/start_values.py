@@ -66,7 +66,8 @@ def initialiser(
         amount = evaluation.amount(init)
         with located(init.span):
             return PerEdge(amount) if isinstance(amount, np.ndarray) else Constant(amount)
-    drawn = evaluation.drawn(init)
+    with np.errstate(all="ignore"):  # the initialiser reports what is not finite
+        drawn = evaluation.drawn(init)
     with located(init.span):
         if drawn.distribution == "normal":
             # a negative factor turns a normal variable round, which leaves its distribution as it is
@@ -130,8 +131,7 @@ class _Evaluation:
             case "*":
                 return drawn.times(amount)
             case _:
-                with np.errstate(all="ignore"):  # the initialiser reports what is not finite
-                    return drawn.times(_plain(np.true_divide(1.0, amount)))
+                return drawn.times(_plain(np.true_divide(1.0, amount)))
 
 
 def _plain(amount: NDArray | np.generic) -> Amount:

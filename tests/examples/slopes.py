@@ -68,7 +68,7 @@ def network_value(
 
     def value(point: dict[str, NDArray]) -> float:
         for name, array in point.items():
-            (net.parameters | arguments)[name].set_value(array)
+            {**net.parameters, **arguments}[name].set_value(array)
         return float(function())
 
     return value

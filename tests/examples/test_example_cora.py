@@ -50,9 +50,7 @@ def test_forward_equals_the_formula(data: Path, dtype: str) -> None:
     found = net.evaluate()
     assert found["cost"] == pytest.approx(formula.loss(weights), rel=64 * TOLERANCE[dtype])
     for split in ("val", "test"):
-        assert found[split] == pytest.approx(
-            formula.accuracy(weights, split), abs=1e-3 if dtype == "float32" else 1e-12
-        )
+        assert found[split] == pytest.approx(formula.accuracy(weights, split), abs=1e-6)
 
 
 def test_gradient_equals_differences_of_the_formula(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_edges_are_those_of_the_file(example: Path) -> None:
         edges = net.edges(layer)
         degrees = np.diff(edges.indptr)
         assert (degrees.min(), degrees.max()) == (2, 6)
+        assert np.all(np.abs(np.bincount(degrees)[2:] - 20_000) < 700)  # uniform, to within 5.5 standard deviations
         assert np.array_equal(edges.source_keys, by_target[:, 0])
         assert np.array_equal(edges.target_keys, by_target[:, 1])
 

@@ -80,7 +80,7 @@ def test_the_limit_of_edges(gnnc: Command) -> None:
 def test_standard_input(gnnc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TWO_ERRORS.encode())))
     result = gnnc("check", "-")
-    assert (result.status, result.err) == (1, TOLD.replace("bad.gnn", "<stdin>") + "2 errors in -\n")
+    assert (result.status, result.err) == (1, TOLD.replace("bad.gnn", "<stdin>") + "2 errors in <stdin>\n")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(ROADS.encode())))
     assert gnnc("check", "-").status == 0  # `edges.csv` is in the working folder
 
@@ -190,7 +190,7 @@ def test_explain_lists_all_codes(gnnc: Command) -> None:
     assert any(line.startswith("E542: ") for line in lines)
 
 
-@pytest.mark.parametrize(("code", "meant"), [("EO1O", "E010"), ("e0l0", "E010"), ("E0100", "E010"), ("W011", "W010")])
+@pytest.mark.parametrize(("code", "meant"), [("EO1O", "E010"), ("e0l0", "E010"), ("W011", "W010")])
 def test_explain_knows_what_is_meant(gnnc: Command, code: str, meant: str) -> None:
     result = gnnc("explain", code)
     assert (result.status, result.out) == (2, "")

@@ -50,7 +50,7 @@ def test_commands_of_later_versions(gnnc: Command, command: str) -> None:
 WRONG = {
     "chekc": ("there is no command `chekc`", "  = help: did you mean `check`?\n"),
     "zzz": ("there is no command `zzz`", "  = help: the commands are check, build, run, inspect, explain\n"),
-    "--jason": ("the following arguments are required: COMMAND", "  = help: `gnnc --help` shows the usage\n"),
+    "--versoin": ("`gnnc` has no option `--versoin`", "  = help: did you mean `--version`?\n"),
     "check": ("the following arguments are required: FILE", SHOWS_USAGE.format("check")),
     "check roads.gnn --jason": ("`gnnc check` has no option `--jason`", "  = help: did you mean `--json`?\n"),
     "check roads.gnn --no-dat": ("`gnnc check` has no option `--no-dat`", "  = help: did you mean `--no-data`?\n"),
