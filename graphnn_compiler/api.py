@@ -70,18 +70,18 @@ def check(program: str | os.PathLike[str], *, params: Mapping[str, Given] | None
     return list(compiler.analyse(source, params).diagnostics)
 
 
-def load(path: str | os.PathLike[str], *, mode: Any = None, max_bytes: int | None = None) -> Network:
+def load(path: str | os.PathLike[str], *, mode: Any = None, max_bytes: int = 16 << 30) -> Network:
     """The network in a `.gnnz` file that `Network.save` or `gnnc build` wrote.
 
-    At most `max_bytes` of arrays are read, 16 GiB if it is not given. Raises GnnError where the file is damaged or of another kind, OSError where it cannot be read.
+    At most `max_bytes` of arrays are read, 16 GiB by default. Raises GnnError where the file cannot be
+    read, is damaged, of another kind or larger.
     """
-    from graphnn_compiler.archive import DEFAULT_MAX_BYTES
     from graphnn_compiler.archive import load as load_archive
     from graphnn_compiler.network import Network
 
     path = Path(path)
     try:
-        plan, values = load_archive(path, max_bytes=DEFAULT_MAX_BYTES if max_bytes is None else max_bytes)
+        plan, values = load_archive(path, max_bytes=max_bytes)
     except Problem as problem:
         raise GnnError([problem.about(str(path))]) from None
     return Network(plan, values, mode=mode)

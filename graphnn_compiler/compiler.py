@@ -7,10 +7,10 @@ far. Not for: printing, arguments, files of results.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from graphnn_compiler.diagnostics import Diagnostic
 from graphnn_compiler.language.lexical import MAX_NESTING
@@ -51,6 +51,8 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
 
 
+Result = TypeVar("Result")
+
 _FRAMES_PER_LEVEL = 25
 _DEEPEST = _FRAMES_PER_LEVEL * MAX_NESTING
 
@@ -66,13 +68,24 @@ def room_for_nesting() -> Iterator[None]:
         sys.setrecursionlimit(before)
 
 
+def _nested(
+    source: Source, stage: Callable[[], tuple[Result | None, list[Diagnostic]]]
+) -> tuple[Result | None, list[Diagnostic]]:
+    """A stage's result. The parser bounds how deep a statement nests, not how many build on each other."""
+    try:
+        with room_for_nesting():
+            return stage()
+    except RecursionError:
+        message = "the declarations of this program build on each other in too long a chain"
+        return None, [Diagnostic("E019", message, source.whole(), "join several steps in one declaration")]
+
+
 def analyse(source: Source, params: Mapping[str, Given] | None = None) -> Checked:
     """Parse and check a program; no data file is opened."""
     program, problems = parse(source)
     model: Model | None = None
     if program is not None and not _errors(problems):
-        with room_for_nesting():
-            model, found = check(program, params)
+        model, found = _nested(source, lambda: check(program, params))
         problems = [*problems, *found]
     return Checked(program, model, _in_order(problems, source))
 
@@ -97,8 +110,8 @@ def compile_plan(source: Source, settings: Settings) -> Compiled:
         return Compiled(checked, None, checked.diagnostics)
     given = {"max_edges": settings.max_edges, "max_bytes": settings.max_bytes}
     limits = Limits(**{name: limit for name, limit in given.items() if limit is not None})
-    with room_for_nesting():
-        resolution, found = resolve(checked.model, Build(settings.data, settings.seed, settings.dtype, limits))
+    model, build = checked.model, Build(settings.data, settings.seed, settings.dtype, limits)
+    resolution, found = _nested(source, lambda: resolve(model, build))
     return Compiled(checked, resolution, _in_order([*checked.diagnostics, *found], source))
 
 

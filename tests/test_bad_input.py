@@ -48,6 +48,19 @@ def test_a_long_chain_of_operators_is_answered() -> None:
     assert all(diagnostic.code == "E013" for diagnostic in found)
 
 
+def test_a_long_chain_of_declarations_is_answered(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("a,b\n1,2\n2,1\n")
+
+    def chain(steps: int) -> str:
+        links = "".join(f"edges e{i + 1} = e{i} | g.edges\n" for i in range(steps))
+        return f"{TABLE}edges e0 = g.edges\n{links}input x[g.nodes]\noutput y[g.nodes] {{ from x via e{steps} }}\n"
+
+    assert codes(chain(500), tmp_path) == []
+    (found,) = diagnose(chain(20_000), tmp_path)
+    assert found.code == "E019"
+    assert found.message == "the declarations of this program build on each other in too long a chain"
+
+
 def test_a_long_predicate_is_answered(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("a,b,w\n1,2,3\n2,1,4\n")
     condition = " or ".join(f"w == {i}" for i in range(5_000))
@@ -108,6 +121,14 @@ def test_a_start_value_that_overflows_is_told_without_a_warning(tmp_path: Path) 
     init = "uniform(-1e308, 1) * edge.w"
     text = TABLE + f"input x[g.nodes]\noutput y[g.nodes] {{ from x via g.edges {{ init = {init} }} }}\n"
     assert codes(text, tmp_path) == ["E315"]
+
+
+@pytest.mark.parametrize("rule", ["all", "same", "all { weights = shared", "same { weights = shared"])
+def test_a_start_value_beyond_float32_is_refused(rule: str) -> None:
+    options = f"{rule}, init = 1e300 }}" if "{" in rule else f"{rule} {{ init = 1e300 }}"
+    text = f"input x[4]\noutput y[4] {{ from x via {options} }}\n"
+    assert [(d.code, d.span.text) for d in diagnose(text)] == [("E315", "1e300")]
+    assert diagnose(text, dtype="float64") == ()
 
 
 # ------------------------------------------------------------------ data

@@ -83,6 +83,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.save(tmp_path / "km.npy", matrix.toarray())
     np.savez(tmp_path / "x.npz", x=np.ones(len(names)))
     np.savez(tmp_path / "features.npz", f=np.ones((len(names), 3)), keys=np.array(names))
+    ends = {end: np.array([pair[k] for pair in km]) for k, end in enumerate(("source", "target"))}
+    np.savez(tmp_path / "roads.npz", **ends, km=np.array(list(km.values())))
     graph = networkx.DiGraph()
     graph.add_edges_from((source, target, {"km": length}) for (source, target), length in km.items())
     networkx.write_graphml(graph, tmp_path / "roads.graphml")

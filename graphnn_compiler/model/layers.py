@@ -91,7 +91,7 @@ class Layers:
         shape = self.shape(decl.shape)
         given = options.by_name(decl.options, options.LAYER_OPTIONS, "a layer", self.problems)
         frozen = False
-        with collecting(self.problems):
+        with collecting([]):  # what is wrong with it is reported with the other options
             frozen = "trainable" in given and not self.expressions.boolean(given["trainable"], "`trainable`")
         clauses: list[ClauseModel] = []
         labels: dict[str, syntax.Clause] = {}

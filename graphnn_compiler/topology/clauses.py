@@ -108,13 +108,15 @@ class Clauses:
         if clause.weights.mode == "shared":
             shape: tuple[int, ...] = (c_in, c_out)
             fans = weights.fan("shared", (n_in, n_out), c_in, c_out)
-            values = weights.init_shared(init, stream, fans, block=shape, dtype=self.dtype)
+            with located(clause.init_span):
+                values = weights.init_shared(init, stream, fans, block=shape, dtype=self.dtype)
         else:
             shape = (n_in * c_in, n_out * c_out)
             n_bytes = math.prod(shape) * np.dtype(self.dtype).itemsize
             arithmetic = f"{shape[0]:,} x {shape[1]:,} x {np.dtype(self.dtype).itemsize} bytes"
             self._account(clause, n_bytes, f"the weights of `all` from `{clause.source}` to `{layer}`", arithmetic)
-            values = weights.init_dense(init, stream, n_in, target.nodes.keys, c_in, c_out, dtype=self.dtype)
+            with located(clause.init_span):
+                values = weights.init_dense(init, stream, n_in, target.nodes.keys, c_in, c_out, dtype=self.dtype)
         parameter = Parameter(name, shape, clause.trainable)
         resolved = Weights(clause.weights.mode, name)
         return Resolved(DenseClause(clause.label, clause.source, resolved, coefficient), parameter, values)
@@ -213,15 +215,16 @@ class Clauses:
         n_bytes = blocks * c_in * c_out * np.dtype(self.dtype).itemsize
         arithmetic = f"{count(blocks, 'block')} of {c_in} x {c_out} x {np.dtype(self.dtype).itemsize} bytes"
         self._account(clause, n_bytes, f"the weights from `{clause.source}`", arithmetic)
-        match mode:
-            case "per_edge":
-                return weights.init_edges(init, stream, csr, target.nodes.keys, fans, block=block, dtype=self.dtype)
-            case "shared":
-                return weights.init_shared(init, stream, fans, block=(c_in, c_out), dtype=self.dtype)
-            case "per":
-                assert group_values is not None
-                values = [str(v) for v in group_values] if is_string(group_values) else group_values.tolist()
-                return weights.init_groups(init, stream, values, fans, block=block, dtype=self.dtype)
+        with located(clause.init_span):
+            match mode:
+                case "per_edge":
+                    return weights.init_edges(init, stream, csr, target.nodes.keys, fans, block=block, dtype=self.dtype)
+                case "shared":
+                    return weights.init_shared(init, stream, fans, block=(c_in, c_out), dtype=self.dtype)
+                case "per":
+                    assert group_values is not None
+                    values = [str(v) for v in group_values] if is_string(group_values) else group_values.tolist()
+                    return weights.init_groups(init, stream, values, fans, block=block, dtype=self.dtype)
 
 
 def _parts(

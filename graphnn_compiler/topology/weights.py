@@ -249,7 +249,7 @@ def init_groups(
 def _blocks(init: Initialiser, starts: list[Starts], fans: Fan, block: tuple[int, ...], dtype: FloatType) -> NDArray:
     counter = np.arange(math.prod(block), dtype=np.int64)
     draws = uniform(np.array(starts, dtype=np.uint64)[:, None], counter).reshape(len(starts), *block)
-    return transform(init, draws, fans).astype(dtype)
+    return _rounded(transform(init, draws, fans), dtype)
 
 
 def _filled(
@@ -257,10 +257,20 @@ def _filled(
 ) -> NDArray:
     """An array whose rows are computed a chunk at a time; a constant needs no draws."""
     if isinstance(init, Constant):
-        return np.full(shape, init.value, dtype=dtype)
+        return np.full(shape, _rounded(np.asarray(init.value), dtype))
     result = np.empty(shape, dtype=dtype)
     step = max(1, _CHUNK // max(1, math.prod(shape[1:])))
     for start in range(0, shape[0], step):
         part = slice(start, min(start + step, shape[0]))
-        result[part] = values(part)
+        result[part] = _rounded(values(part), dtype)
     return result
+
+
+def _rounded(values: NDArray[np.float64], dtype: FloatType) -> NDArray:
+    """Start values in the type of the parameter; Problem E315 where one is beyond it."""
+    with np.errstate(over="ignore"):  # looked for below
+        rounded = values.astype(dtype)
+    if not np.isfinite(rounded).all():
+        largest = f"{np.finfo(dtype).max:.1e}"
+        raise Problem("E315", f"a start value is too large for {dtype}", help=f"the largest {dtype} is {largest}")
+    return rounded

@@ -15,6 +15,7 @@ EXPLAIN = PACKAGE / "explain"
 BAD = ROOT / "tests" / "bad"
 
 WITHOUT_BAD_PROGRAM: dict[str, str] = {
+    "E019": "about a program of thousands of lines, which is made in tests/test_bad_input.py",
     **dict.fromkeys(
         [f"E{number}" for number in range(280, 285)],
         "about the arrays that a command of a built network is given: tests/cli",

@@ -352,6 +352,10 @@ def test_a_refused_layer_hides_only_what_needs_it(folder: Path) -> None:
     assert [(d.code, d.span.line) for d in found] == [("E131", 3), ("E311", 5), ("E132", 7)]
 
 
+def test_an_option_that_concerns_layer_and_clauses_is_refused_once() -> None:
+    assert codes("input x[4]\noutput y[4] { from x via same  trainable = 3 }\n") == ["E110"]
+
+
 def test_a_clause_from_a_refused_layer_refuses_its_layer_without_a_word() -> None:
     text = "input x[4]\nlayer a[0] { from x via all }\nlayer b[4] { from a via all  from x via same }\n"
     text += "target t\noutput y[2] { from b via all }\nloss c = mse(y, t) + l2(b.a.weights)\n"

@@ -36,7 +36,7 @@ import graphnn_compiler as gnn
 from pytensor.compile.mode import Mode
 
 net = gnn.build("model.gnn", mode=Mode(linker="py", optimizer=None))
-print(gnn.__file__, net(np.ones((5, 4))).shape)
+print(gnn.__file__, net(np.ones((5, 4))).shape, sep="\\n")
 """
 
 
@@ -104,7 +104,7 @@ def exercise(programs: Path, elsewhere: Path) -> Path:
     assert graphnn_compiler.__version__ in run(gnnc, "--version", folder=elsewhere)
     run(gnnc, "check", "--no-data", "model.gnn", folder=elsewhere)
     assert "E001" in run(gnnc, "explain", "E001", folder=elsewhere)
-    imported_from, shape = run(str(programs / "python"), "-c", BUILD, folder=elsewhere).strip().split(" ", 1)
+    imported_from, shape = run(str(programs / "python"), "-c", BUILD, folder=elsewhere).splitlines()
     assert shape == "(5, 2)"
     return Path(imported_from)
 
