@@ -68,13 +68,6 @@ def test_a_long_predicate_is_answered(tmp_path: Path) -> None:
     assert set(codes(text, tmp_path)) <= {"E013"}
 
 
-def test_a_chain_of_declarations_without_end(tmp_path: Path) -> None:
-    (tmp_path / "e.csv").write_text("a,b\n1,2\n2,1\n")
-    chain = "".join(f"edges e{i + 1} = ~e{i}\n" for i in range(20_000))
-    text = TABLE + "edges e0 = g.edges\n" + chain + "input x[g.nodes]\noutput y[g.nodes] { from x via e20000 }\n"
-    assert codes(text, tmp_path) == ["E019"]
-
-
 def test_towers_of_powers_are_not_computed() -> None:
     (found,) = diagnose("let k = 9 ** 9 ** 9 ** 9\ninput x[4]\noutput y[4] { from x via all }\n")
     assert found.code == "E124"

@@ -31,8 +31,10 @@ from graphnn_compiler.model.types import (
     Read,
     TargetModel,
 )
+from graphnn_compiler.model.values import EDGE_TYPES, NODE_TYPES
 
 EDITION = 1
+SETS = (Read, *NODE_TYPES, *EDGE_TYPES)
 
 _NAMED = (
     syntax.Param,
@@ -98,7 +100,7 @@ class _Elaboration:
     def model(self) -> Model:
         """The model of what was declared; for programs without errors."""
 
-        def all_of(type_: type) -> tuple:
+        def all_of(type_: type | tuple[type, ...]) -> tuple:
             return tuple(value for value in self.declared if isinstance(value, type_))
 
         inputs, targets = all_of(InputModel), all_of(TargetModel)
@@ -113,6 +115,7 @@ class _Elaboration:
             targets,
             all_of(ObjectiveModel),
             tuple(self.asserts),
+            all_of(SETS),
             {read.name: read for read in reads},
         )
 

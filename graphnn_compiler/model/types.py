@@ -320,7 +320,10 @@ class AssertModel(_Spanned):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A checked program. Layers, inputs and targets stand in the order of the text."""
+    """A checked program. Layers, inputs and targets stand in the order of the text.
+
+    `sets` are the graphs, node sets and edge sets that the program declares, used or not.
+    """
 
     source: Source
     edition: int
@@ -330,4 +333,5 @@ class Model:
     targets: tuple[TargetModel, ...]
     objectives: tuple[ObjectiveModel, ...]
     asserts: tuple[AssertModel, ...]
+    sets: tuple[Read | NodeExpr | EdgeExpr, ...]
     reads: Mapping[str, Read]

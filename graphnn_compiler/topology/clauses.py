@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from graphnn_compiler.diagnostics import count, size_text
 from graphnn_compiler.model.rejection import reject
 from graphnn_compiler.model.types import All, ClauseModel, bound
+from graphnn_compiler.source import Span
 from graphnn_compiler.topology import columns, refusals, weights
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.csr import Csr, csr_from_pairs
@@ -73,6 +74,7 @@ class Clauses:
 
     def resolve(self, layer: str, clause: ClauseModel, source: Side, target: Side) -> Resolved:
         """One clause from `source` to `target`. Refuses what does not fit, at the place that is wrong."""
+        self._require_finite(np.array([clause.weights.value]), "the fixed weight", clause.weights.span)
         if isinstance(clause.rule, All):
             return self._dense(layer, clause, source, target)
         edges, left_out = self.sets.clause_edges(clause.rule, source.nodes, target.nodes)
@@ -93,6 +95,18 @@ class Clauses:
         if isinstance(clause.rule, All):
             help = "connect fewer pairs, by a graph, a table or a rule, or share weights"
         reject("E343", message, clause.span, help=help, notes=(limit,))
+
+    def _require_finite(self, values: NDArray[np.float64], what: str, span: Span) -> None:
+        """Refuse what is not finite in the dtype of the network."""
+        with np.errstate(over="ignore"):  # reported below
+            finite = np.isfinite(values.astype(self.dtype))
+        if finite.all():
+            return
+        where = f" on {int((~finite).sum()):,} of {count(len(values), 'edge')}" if len(values) > 1 else ""
+        fault, help = "infinite or not a number", "look for NaN in the data, a division by zero or the logarithm of 0"
+        if np.isfinite(values).all():
+            fault, help = f"too large for {self.dtype}", "use smaller numbers, or build with `dtype` float64"
+        reject("E314", f"{what} is {fault}{where}", span, help=help)
 
     # -------------------------------------------------------------- dense
 
@@ -125,9 +139,9 @@ class Clauses:
         """c(e), the same for every pair: `scale`, over the sums of `norm` where n pairs of equal scale meet."""
         scale = 1.0
         if clause.scale is not None:
-            scale = float(columns.numbers(clause.scale, _no_columns(), 1, "`scale`", _no_keys)[0])
-        if not math.isfinite(scale):
-            reject("E314", "`scale` is infinite or not a number", clause.scale.span if clause.scale else clause.span)
+            found = columns.numbers(clause.scale, _no_columns(), 1, "`scale`", _no_keys)
+            self._require_finite(found, "`scale`", clause.scale.span)
+            scale = float(found[0])
         norm = clause.norm
         if norm.kind == "none":
             return scale
@@ -166,7 +180,7 @@ class Clauses:
         scale = None
         if clause.scale is not None:
             scale = columns.numbers(clause.scale, environment, len(edges), "`scale`", lambda: edge_keys(edges))
-            _require_finite(scale, clause)
+            self._require_finite(scale, "`scale`", clause.scale.span)
         with located(clause.norm.span):
             return weights.norm_coefficients(scale, csr, clause.norm.kind, absolute=clause.norm.absolute)
 
@@ -260,15 +274,6 @@ def _check_initialiser(init: Initialiser, clause: ClauseModel) -> None:
     if isinstance(init, Orthogonal) and clause.weights.mode == "per_edge":
         help = "use `weights = shared` or `per(..)`, or another start value"
         reject("E416", "weights of single edges have no orthogonal start value", clause.init_span, help=help)
-
-
-def _require_finite(scale: NDArray[np.float64], clause: ClauseModel) -> None:
-    assert clause.scale is not None
-    bad = int((~np.isfinite(scale)).sum())
-    if bad:
-        help = "look for NaN in the data, a division by zero or the logarithm of 0"
-        message = f"`scale` is infinite or not a number on {bad:,} of {count(len(scale), 'edge')}"
-        reject("E314", message, clause.scale.span, help=help)
 
 
 def _no_columns() -> EdgeEnvironment:

@@ -214,6 +214,10 @@ def _shown(operator: str) -> str:
 
 
 def _arithmetic(operator: str, expr: Operation, environment: Environment) -> Column:
+    if operator == "+":
+        texts = [evaluate(part, environment) for part in expr.arguments]
+        if all(kind(text) == "string" for text in texts):
+            return Column(np.strings.add(texts[0].values, texts[1].values), _missing(*texts))
     left, right = (_typed(part, environment, "number", f"an operand of `{operator}`") for part in expr.arguments)
     missing = _missing(left, right)
     if operator in ("//", "%") and np.any(right.values == 0):

@@ -66,11 +66,11 @@ class Data:
 
     def array(self, read: Read) -> LoadedArray:
         """The values of `input x[..] = read(..)` or `target t = read(..)`."""
-        name, key = read.options.get("name", read.name), read.options.get("key")
+        options = {option: str(value) for option, value in read.options.items()}
         return self._once(
             read,
             lambda obj: array_from_object(obj, read.name),
-            lambda: read_array(read.file.path, read.file.shown, str(name), None if key is None else str(key)),
+            lambda: read_array(read.file.path, read.file.shown, read.name, **options),
         )
 
     def _once(self, read: Read, bind: Callable[[object], Result], load: Callable[[], Result]) -> Result:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import Diagnostic, count, did_you_mean
 from graphnn_compiler.model.rejection import Rejected, collecting, reject
-from graphnn_compiler.model.types import InputModel, LayerModel, Model, Shape
+from graphnn_compiler.model.types import EdgeExpr, InputModel, LayerModel, Model, NodeExpr, Read, Shape, bound
 from graphnn_compiler.topology import findings
 from graphnn_compiler.topology.clauses import Clauses, Limits, Side
 from graphnn_compiler.topology.data import Data
@@ -96,6 +96,9 @@ class _Resolver:
     def run(self) -> None:
         with collecting(self.problems):
             self._check_bound_data()
+        for declared in self.model.sets:
+            with collecting(self.problems):
+                self._evaluate(declared)
         for check in self.model.asserts:
             with collecting(self.problems):
                 findings.check_assert(check, self.sets)
@@ -107,6 +110,15 @@ class _Resolver:
                 self.layers[layer.name] = self._layer(layer)
         if not any(problem.severity == "error" for problem in self.problems):
             self._objectives()
+
+    def _evaluate(self, declared: Read | NodeExpr | EdgeExpr) -> None:
+        """A declared set is right or wrong whether a layer uses it or not; an open one has no units to be right on."""
+        if isinstance(declared, Read):
+            self.data.graph(declared)
+        elif isinstance(declared, NodeExpr):
+            self.sets.nodes(declared)
+        elif bound(declared):
+            self.sets.bound_edges(declared)
 
     def plan(self) -> Plan:
         """The plan of a model that was resolved without errors."""

@@ -40,7 +40,7 @@ def input_default(read: Read, data: Data, nodes: NodeSet, units: Units, dtype: D
         message = f"the data of `{read.name}` has shape {_words(values.shape)}, and the input is {wanted}"
         batched = ", ".join(["batch", *map(str, units.shape)])
         reject("E251", message, read.span, help=f"its shape must be {wanted}, or ({batched})")
-    return np.ascontiguousarray(values, dtype=dtype)
+    return fitting(values, dtype, f"the data of `{read.name}`", read.span)
 
 
 def _words(shape: tuple[int, ...]) -> str:
@@ -66,6 +66,17 @@ def _by_key(loaded: LoadedArray, nodes: NodeSet, read: Read) -> NDArray:
         help = "add the rows, or declare it over fewer units, as in `g.nodes[..]`"
         reject("E256", message, read.span, help=help)
     return loaded.values[place]
+
+
+def fitting(values: NDArray, dtype: DType, what: str, span: Span) -> NDArray:
+    """The values in the dtype of the network. Refuses finite numbers that it cannot hold."""
+    with np.errstate(over="ignore"):  # reported below
+        cast = np.ascontiguousarray(values, dtype=dtype)
+    lost = int(np.count_nonzero(np.isfinite(values) & ~np.isfinite(cast)))
+    if lost:
+        help = "scale the data, or build with `dtype` float64"
+        reject("E257", f"{what} holds {count(lost, 'number')} too large for {dtype}", span, help=help)
+    return cast
 
 
 def target_column(source: Read | NodeColumn, data: Data, sets: Sets, nodes: NodeSet) -> Column:

@@ -31,7 +31,7 @@ from graphnn_compiler.topology.plan import (
     Weighted,
 )
 from graphnn_compiler.topology.rules.align import place_units
-from graphnn_compiler.topology.samples import target_column
+from graphnn_compiler.topology.samples import fitting, target_column
 from graphnn_compiler.topology.sets import Sets
 
 _MISSING_CLASS = -1
@@ -172,7 +172,7 @@ class Targets:
             help = "names of classes are compared by `cross_entropy` and `accuracy`"
             place = (use.term.span, "compared here")
             reject("E412", message, model.default.span, help=help, related=[place])
-        values = column.values.astype(self.dtype)
+        values = fitting(column.values, self.dtype, f"target `{model.name}`", model.default.span)
         if values.ndim == 1 and use.shape == (len(values), 1):
             values = values[:, None]
         if values.shape != use.shape:

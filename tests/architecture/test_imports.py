@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "model", "compiler", "network", "archive"},
+    "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
     | {"network", "archive", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name

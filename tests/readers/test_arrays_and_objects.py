@@ -111,8 +111,8 @@ def test_values(tmp_path):
     loaded = read_array(tmp_path / "x.npz", "x.npz")
     assert (loaded.keys.tolist(), loaded.values.dtype) == (["a", "b"], np.float32)
     np.savez(tmp_path / "y.npz", u=np.arange(3), v=np.array([True, False]))
-    assert read_array(tmp_path / "y.npz", "y.npz", "v").values.tolist() == [1, 0]
-    assert refused(lambda: read_array(tmp_path / "y.npz", "y.npz", "w")) == (
+    assert read_array(tmp_path / "y.npz", "y.npz", name="v").values.tolist() == [1, 0]
+    assert refused(lambda: read_array(tmp_path / "y.npz", "y.npz", name="w")) == (
         "E233: `y.npz` holds 2 arrays, none of them called `w`\n--> y.npz: it holds `u`, `v`\n"
         "help: name one of them with `name =`: `u`, `v`"
     )
@@ -161,7 +161,7 @@ def header(shape, dtype="<f8"):
         (header("(1, 1)", "nonsense"), "E231"),
         (npy(np.array([[np.nan]])), "E236"),
         (npy(np.zeros(3)), "E234"),
-        (npy(np.zeros((1, 1, 1))), "E234"),
+        (npy(np.zeros((1, 1, 1, 1))), "E234"),
         (npy(np.array([["a"]])), "E239"),
         (npy(np.array([[2**63]], dtype=np.uint64)), "E239"),
     ],
@@ -244,10 +244,20 @@ def test_bad_columns(columns, code):
     assert refused(lambda: edge_table_from_object(columns, "t", TableOptions())).startswith(code)
 
 
+def test_columns_and_pairs_are_graphs():
+    columns = {"a": ["x", "y"], "b": ["y", "z"], "w": [1.5, 2.5]}
+    graph = graph_from_object(columns, "roads", GraphOptions(source="a", target="b", nodes="n.csv", key="id"))
+    assert graph.sources.keys.tolist() == ["x", "y", "z"]
+    assert graph.edges.columns["w"].values.tolist() == [1.5, 2.5]
+    pair = graph_from_object(([3, 1], [1, 2]), "roads", GraphOptions(directed=False))
+    assert pair.sources.keys.tolist() == [3, 1, 2]
+    assert len(pair.edges) == 4
+
+
 def test_bad_objects():
-    assert refused(lambda: graph_from_object({"a": 1}, "roads", GraphOptions())) == (
-        "E240: the data bound to `roads` is of type `dict`, which is not read\n--> roads: bound with `data=`\n"
-        "help: bind a NetworkX graph, a SciPy sparse matrix or a NumPy matrix"
+    assert refused(lambda: graph_from_object({1, 2}, "roads", GraphOptions())) == (
+        "E240: the data bound to `roads` is of type `set`, which is not read\n--> roads: bound with `data=`\n"
+        "help: bind a NetworkX graph, a matrix of SciPy or NumPy, a mapping of columns or a (source, target) pair"
     )
     assert refused(lambda: edge_table_from_object("a", "t", TableOptions())).startswith("E240")
     assert refused(lambda: array_from_object("a", "x")).startswith("E240")

@@ -94,17 +94,22 @@ def _array_graph(file: ArrayFile, options: GraphOptions, nodes: RawNodes | None,
 
 
 def graph_from_object(obj: object, shown: str, options: GraphOptions) -> Graph:
-    """The graph in a Python object: a NetworkX graph, a SciPy sparse matrix, a two-dimensional NumPy array.
+    """The graph in a Python object: a NetworkX graph, a SciPy sparse matrix, a two-dimensional NumPy array, a mapping
+    of columns, a (source, target) pair of arrays.
 
     It replaces the file, so the options that name the file's columns and node table say nothing about it. Errors are
     `Problem`s, E240 for an object of another type.
     """
+    table = as_columns(obj, shown, options.source, options.target)
+    if table is not None:
+        return _table_graph(table, replace(options, nodes=None, key=None), None, {}, "a table")
     options = _of_no_file(options)
     if is_networkx(obj):
         return networkx_graph(obj, shown, options)
     matrix = as_matrix(obj, shown)
     if matrix is None:
-        raise unknown_object(obj, shown, "a NetworkX graph, a SciPy sparse matrix or a NumPy matrix")
+        accepted = "a NetworkX graph, a matrix of SciPy or NumPy, a mapping of columns or a (source, target) pair"
+        raise unknown_object(obj, shown, accepted)
     return matrix_graph(matrix, options, None, {})
 
 

@@ -26,33 +26,36 @@ KEY = "key"
 """The column of a table that does, unless another is named."""
 
 
-def read_array(path: Path, shown: str, name: str | None = None, key: str | None = None) -> LoadedArray:
-    """The values in a file.
+def read_array(
+    path: Path, shown: str, reader: str | None = None, *, name: str | None = None, key: str | None = None
+) -> LoadedArray:
+    """The values in a file, for the input or target called `reader`.
 
-    `.npy`, `.npz`: the array called `name`, else the only one (beside an optional one called `keys`); a SciPy sparse
-    matrix is made dense. `.csv`, `.tsv`: every column but the key column, (n,) if it is one and (n, columns) else;
-    `key` names the key column, which is otherwise one called `key`. Errors are `Problem`s: E233 where it is unclear
-    which array is meant, E242 where a cell is missing, E239 where columns of text and numbers meet.
+    `.npy`, `.npz`: the array called `name`; without a name the one called as the reader is, else the only one (beside
+    an optional one called `keys`); a SciPy sparse matrix is made dense. `.csv`, `.tsv`: every column but the key
+    column, (n,) if it is one and (n, columns) else, or the one called `name`; `key` names the key column, which is
+    otherwise one called `key`. Errors are `Problem`s: E233 where it is unclear which array is meant, E242 where a cell
+    is missing, E239 where columns of text and numbers meet.
     """
     kind = path.suffix.lower()
     if kind in (".npz", ".npy"):
-        return _from_arrays(open_arrays(path, shown), name, key)
+        return _from_arrays(open_arrays(path, shown), reader, name, key)
     if kind in (".csv", ".tsv"):
-        return _from_table(read_delimited(path, shown), key)
+        return _from_table(read_delimited(path, shown), name, key)
     raise unknown_format(path, shown, (".npy", ".npz", ".csv", ".tsv"))
 
 
-def _from_arrays(file: ArrayFile, name: str | None, key: str | None) -> LoadedArray:
+def _from_arrays(file: ArrayFile, reader: str | None, name: str | None, key: str | None) -> LoadedArray:
     files = {file.shown: file.sha256}
     if {"format", "shape", "data"} <= set(file.names):
         return LoadedArray(_numbers(densified(sparse_matrix(file.shown, file.names, file.load))), None, files)
-    chosen = _chosen(file, name, key or KEYS)
+    chosen = _chosen(file, reader, name, key or KEYS)
     values = file.load(chosen)
-    if values.ndim not in (1, 2):
+    if values.ndim not in (1, 2, 3):
         raise Problem(
             "E234",
-            f"{in_words(file.shown, chosen)} has {count(values.ndim, 'dimension')}, not one or two",
-            help="its shape is (units,) or (units, channels)",
+            f"{in_words(file.shown, chosen)} has {count(values.ndim, 'dimension')}, not one to three",
+            help="its shape is (units,) or (units, channels), perhaps with a batch axis in front",
             places=[(DataPlace(file.shown), f"its shape is {values.shape}")],
         )
     key_name = key or KEYS
@@ -60,9 +63,10 @@ def _from_arrays(file: ArrayFile, name: str | None, key: str | None) -> LoadedAr
     return LoadedArray(_numbers(values), keys, files)
 
 
-def _chosen(file: ArrayFile, name: str | None, key: str) -> str:
-    if name is not None and name in file.names:
-        return name
+def _chosen(file: ArrayFile, reader: str | None, name: str | None, key: str) -> str:
+    wanted = name or reader
+    if wanted is not None and wanted in file.names:
+        return wanted
     candidates = [other for other in file.names if other != key] or list(file.names)
     if len(candidates) == 1 and (name is None or candidates == [""]):
         return candidates[0]
@@ -72,8 +76,8 @@ def _chosen(file: ArrayFile, name: str | None, key: str) -> str:
     raise Problem(
         "E233",
         f"`{file.shown}` holds {count(len(candidates), 'array')}, "
-        + (f"none of them called `{name}`" if name else "and it is unclear which is meant"),
-        help=did_you_mean(name or "", candidates, f"name one of them with `name =`: {found}"),
+        + (f"none of them called `{wanted}`" if wanted else "and it is unclear which is meant"),
+        help=did_you_mean(wanted or "", candidates, f"name one of them with `name =`: {found}"),
         places=[(DataPlace(file.shown), f"it holds {found}")],
     )
 
@@ -94,15 +98,16 @@ def _numbers(values: NDArray) -> NDArray:
     return values.astype(np.int64) if values.dtype.kind == "b" else values
 
 
-def _from_table(table: TextTable, key: str | None) -> LoadedArray:
-    if key is not None:
-        require_column(table, key, "key")
+def _from_table(table: TextTable, name: str | None, key: str | None) -> LoadedArray:
+    for option, column in (("name", name), ("key", key)):
+        if column is not None:
+            require_column(table, column, option)
     key_name = key or (KEY if KEY in table.names else None)
     keys = None
     if key_name is not None:
         distinct, (codes,) = table.keys([key_name], None)
         keys = distinct[codes]
-    names = [name for name in table.names if name != key_name]
+    names = [name] if name is not None else [column for column in table.names if column != key_name]
     if not names:
         raise Problem(
             "E233",
@@ -110,11 +115,11 @@ def _from_table(table: TextTable, key: str | None) -> LoadedArray:
             help="add a column of values",
             places=[(table.places([-1])[0], "the header names the columns")],
         )
-    arrays = [_filled(table, name) for name in names]
+    arrays = [_filled(table, column) for column in names]
     files = {table.shown: table.sha256}
     if len(arrays) == 1:
         return LoadedArray(arrays[0], keys, files)
-    text = [name for name, array in zip(names, arrays, strict=True) if is_string(array)]
+    text = [column for column, array in zip(names, arrays, strict=True) if is_string(array)]
     if text and len(text) < len(names):
         raise Problem(
             "E239",
