@@ -51,14 +51,24 @@ def test_a_long_chain_of_operators_is_answered() -> None:
 def test_a_long_chain_of_declarations_is_answered(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("a,b\n1,2\n2,1\n")
 
-    def chain(steps: int) -> str:
-        links = "".join(f"edges e{i + 1} = e{i} | g.edges\n" for i in range(steps))
+    def chain(steps: int, statement: str) -> str:
+        links = "".join(f"{statement} e{i + 1} = e{i} | g.edges\n" for i in range(steps))
         return f"{TABLE}edges e0 = g.edges\n{links}input x[g.nodes]\noutput y[g.nodes] {{ from x via e{steps} }}\n"
 
-    assert codes(chain(500), tmp_path) == []
-    (found,) = diagnose(chain(4_000), tmp_path)
+    assert codes(chain(2_000, "edges"), tmp_path) == []
+    (found,) = diagnose(chain(4_000, "let"), tmp_path)
     assert found.code == "E019"
     assert found.message == "the declarations of this program build on each other in too long a chain"
+
+
+@pytest.mark.parametrize("first", ["same", "g.edges", "same[src.index == dst.index]"])
+def test_doubling_declarations_take_no_doubling_time(tmp_path: Path, first: str) -> None:
+    (tmp_path / "e.csv").write_text("a,b\n1,2\n2,1\n")
+    links = "".join(f"edges e{i + 1} = ~(e{i} | e{i}) - (e{i} - e{i})\n" for i in range(60))
+    text = (
+        f"{TABLE}edges e0 = {first}\n{links}input x[g.nodes]\noutput y[g.nodes] {{ from x via e60[src.index >= 0] }}\n"
+    )
+    assert codes(text, tmp_path) == []
 
 
 def test_a_long_predicate_is_answered(tmp_path: Path) -> None:

@@ -181,7 +181,18 @@ EdgeExpr: TypeAlias = (
 
 
 def bound(edges: EdgeExpr) -> bool:
-    """Whether an edge set has units of its own; open ones take those of each use."""
+    """Whether an edge set has units of its own; open ones take those of each use.
+
+    The answer is kept with the set: sets are made from sets, and asking each anew would take exponential time.
+    """
+    known = vars(edges).get("_bound")
+    if known is None:
+        known = _is_bound(edges)
+        object.__setattr__(edges, "_bound", known)
+    return bool(known)
+
+
+def _is_bound(edges: EdgeExpr) -> bool:
     match edges:
         case GraphEdges() | Table() | Bounded():
             return True

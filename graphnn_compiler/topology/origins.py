@@ -40,18 +40,25 @@ def nodes_graph(expr: NodeExpr | None) -> Read | None:
 
 
 def edges_graph(expr: EdgeExpr) -> Read | None:
-    """The graph whose edges an edge expression selects from, if it is one."""
-    match expr:
-        case GraphEdges(graph=graph):
-            return graph
-        case Sym(base=base) | Reverse(base=base) | RelationEdges(base=base) | FilteredEdges(base=base):
-            return edges_graph(base)
-        case Bounded(base=base):
-            return edges_graph(base)
-        case EdgeOperation(left=left, right=right):
-            return edges_graph(left) or edges_graph(right)
-        case _:
-            return None
+    """The first graph whose edges an edge expression selects from, if there is one."""
+    pending, seen = [expr], set()
+    while pending:
+        part = pending.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        match part:
+            case GraphEdges(graph=graph):
+                return graph
+            case Sym(base=base) | Reverse(base=base) | RelationEdges(base=base) | FilteredEdges(base=base):
+                pending.append(base)
+            case Bounded(base=base):
+                pending.append(base)
+            case EdgeOperation(left=left, right=right):
+                pending += [right, left]
+            case _:
+                pass
+    return None
 
 
 def check_table_keys(expr: EdgeExpr, edges: EdgeSet, sources: NodeSet, targets: NodeSet) -> None:

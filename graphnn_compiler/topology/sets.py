@@ -57,6 +57,7 @@ class Sets:
         self._nodes: dict[int, tuple[NodeExpr, NodeSet]] = {}
         self._edges: dict[int, tuple[EdgeExpr, EdgeSet]] = {}
         self._left_out: dict[int, int] = {}
+        self._opened: dict[tuple[int, int, int], tuple[EdgeExpr, EdgeSet]] = {}
         self._refused = Refused()
 
     # -------------------------------------------------------------- node sets
@@ -193,8 +194,15 @@ class Sets:
         """An edge expression on given units; parts of it that are bound are restricted to them."""
         if bound(expr):
             return self.clause_edges(expr, sources, targets)[0]
-        with located(expr.span):
-            return self._evaluate_open(expr, sources, targets)
+        key = (id(expr), id(sources), id(targets))
+        known = self._opened.get(key)
+        if known is None:
+            with located(expr.span):
+                known = (expr, self._evaluate_open(expr, sources, targets))
+        if isinstance(expr, EdgeOperation):
+            # sets are made from sets: without this, doubling `e2 = e1 | e1` n times would take 2**n evaluations
+            self._opened[key] = known
+        return known[1]
 
     def _evaluate_open(self, expr: EdgeExpr, sources: NodeSet, targets: NodeSet) -> EdgeSet:
         match expr:
