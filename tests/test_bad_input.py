@@ -71,6 +71,15 @@ def test_doubling_declarations_take_no_doubling_time(tmp_path: Path, first: str)
     assert codes(text, tmp_path) == []
 
 
+@pytest.mark.parametrize("start", ['let s0 = "ab"', 'param s0: path = "ab"'])
+def test_doubling_texts_are_refused(start: str) -> None:
+    links = "".join(
+        f'let s{i + 1} = s{i} + {"s" if "let" in start else "t"}{i}\nlet t{i + 1} = "{"x" * 2000}"\n' for i in range(99)
+    )
+    found = diagnose(f'{start}\nlet t0 = "x"\n{links}input x[4]\noutput y[4] {{ from x via all }}\n')
+    assert [diagnostic.code for diagnostic in found] == ["E124"]
+
+
 def test_a_long_predicate_is_answered(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("a,b,w\n1,2,3\n2,1,4\n")
     condition = " or ".join(f"w == {i}" for i in range(5_000))

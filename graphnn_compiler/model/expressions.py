@@ -39,6 +39,8 @@ from graphnn_compiler.model.types import (
 from graphnn_compiler.model.values import EDGE_TYPES, NODE_TYPES, NumberRange, Value, kind_of
 from graphnn_compiler.source import Span
 
+_LONGEST_TEXT = 100_000
+
 
 class Expressions:
     """Evaluates expressions in one scope; `folder` is what the program's paths are relative to.
@@ -194,9 +196,9 @@ class Expressions:
             return (left and right) if symbol == "and" else (left or right)
         left, right = self.value(expr.left), self.value(expr.right)
         if isinstance(left, DataPath) and isinstance(right, str) and symbol in "/+":
-            return self._joined(left, right, symbol)
+            return self._joined(left, right, symbol, expr.span)
         if isinstance(left, str) and isinstance(right, str) and symbol == "+":
-            return left + right
+            return self._text(left, right, expr.span)
         if scalars.is_number(left) and scalars.is_number(right) and symbol not in ("|", "&", "@"):
             try:
                 return scalars.arithmetic(symbol, left, right)
@@ -210,7 +212,13 @@ class Expressions:
         help = "edge sets are joined by `|`, `&`, `-` and `@`" if isinstance(left, EDGE_TYPES) else None
         reject("E110", f"`{symbol}` cannot join {kind_of(left)} and {kind_of(right)}", expr.span, help=help)
 
-    def _joined(self, left: DataPath, right: str, symbol: str) -> DataPath:
+    def _text(self, left: str, right: str, span: Span) -> str:
+        if len(left) + len(right) > _LONGEST_TEXT:
+            reject("E124", f"this cannot be computed: a text of more than {_LONGEST_TEXT:,} characters", span)
+        return left + right
+
+    def _joined(self, left: DataPath, right: str, symbol: str, span: Span) -> DataPath:
+        self._text(left.shown, right, span)
         if symbol == "/":
             return DataPath(left.path / right, f"{left.shown.rstrip('/')}/{right}")
         return DataPath(Path(str(left.path) + right), left.shown + right)
