@@ -4,7 +4,8 @@
     net = gnn.build("model.gnn")
     y = net(x)
 
-The names are imported on first use: importing the package imports neither PyTensor nor NetworkX.
+The names are imported on first use: importing the package imports neither PyTensor nor NetworkX. Beside those in
+`__all__`, every word of the language is a name of the package (`gnn.sym`, `gnn.relu`), for programs in Python.
 """
 
 from __future__ import annotations
@@ -14,6 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphnn_compiler.api import GnnWarning, build, check, load
+    from graphnn_compiler.building.declarations import (
+        Assert,
+        Edges,
+        Input,
+        Layer,
+        Loss,
+        Metric,
+        Nodes,
+        Output,
+        Param,
+        Target,
+        array,
+        graph,
+        read,
+        table,
+    )
+    from graphnn_compiler.building.expressions import between, where
+    from graphnn_compiler.building.program import Program
     from graphnn_compiler.diagnostics import Diagnostic, GnnError
     from graphnn_compiler.network import Network
     from graphnn_compiler.source import Source, Span
@@ -21,16 +40,33 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Assert",
     "Diagnostic",
+    "Edges",
     "GnnError",
     "GnnWarning",
+    "Input",
+    "Layer",
+    "Loss",
+    "Metric",
     "Network",
+    "Nodes",
+    "Output",
+    "Param",
+    "Program",
     "Source",
     "Span",
+    "Target",
     "__version__",
+    "array",
+    "between",
     "build",
     "check",
+    "graph",
     "load",
+    "read",
+    "table",
+    "where",
 ]
 
 _HOMES = {
@@ -43,16 +79,27 @@ _HOMES = {
     "build": "api",
     "check": "api",
     "load": "api",
+    **dict.fromkeys(["between", "where"], "building.expressions"),
+    **dict.fromkeys(["Assert", "Edges", "Input", "Layer", "Loss", "Metric", "Nodes"], "building.declarations"),
+    **dict.fromkeys(["Output", "Param", "Target", "array", "graph", "read", "table"], "building.declarations"),
+    "Program": "building.program",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    from graphnn_compiler.building.words import WORDS
+
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name in WORDS:
+        value = import_module(f"{__name__}.building.expressions").Word(name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    from graphnn_compiler.building.words import WORDS
+
+    return sorted({*__all__, *WORDS})

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphnn_compiler import compiler
+from graphnn_compiler.building.declarations import Statement
+from graphnn_compiler.building.program import Program, program_of
 from graphnn_compiler.diagnostics import Diagnostic, GnnError, Problem, render
 from graphnn_compiler.language.parser import load_source
 from graphnn_compiler.model.parameters import Given
@@ -27,7 +29,7 @@ class GnnWarning(UserWarning):
 
 
 def build(
-    program: str | os.PathLike[str],
+    program: str | os.PathLike[str] | Program | Statement,
     *,
     params: Mapping[str, Given] | None = None,
     data: Mapping[str, object] | None = None,
@@ -39,7 +41,8 @@ def build(
 ) -> Network:
     """Compile a program to a network.
 
-    `program` is the path of a `.gnn` file, or a program's text (a string with a line break or a brace). `params` are
+    `program` is the path of a `.gnn` file, a program's text (a string with a line break or a brace), or one that was
+    written in Python: a `Program`, or its only output. `params` are
     values of its `param`s; `data` are objects that replace its reads by declared name (a NetworkX graph, a SciPy or
     NumPy matrix, arrays), whose files are then not opened. `seed` is that of every random rule and start value without
     one of its own: equal seed, program and data give byte-identical edge arrays and start values. `max_edges` limits
@@ -49,7 +52,8 @@ def build(
     """
     from graphnn_compiler.network import Network
 
-    settings = compiler.Settings(params or {}, data or {}, seed, dtype, max_edges, max_bytes)
+    bound = {**_given_objects(program), **(data or {})}
+    settings = compiler.Settings(params or {}, bound, seed, dtype, max_edges, max_bytes)
     compiled = compiler.compile_plan(_source(program), settings)
     _raise_errors(compiled.diagnostics)
     assert compiled.resolution is not None
@@ -58,7 +62,9 @@ def build(
     return Network(compiled.resolution.plan, compiled.resolution.values, mode=mode)
 
 
-def check(program: str | os.PathLike[str], *, params: Mapping[str, Given] | None = None) -> list[Diagnostic]:
+def check(
+    program: str | os.PathLike[str] | Program | Statement, *, params: Mapping[str, Given] | None = None
+) -> list[Diagnostic]:
     """Everything that is wrong with a program, errors and lints, without opening its data files.
 
     `program` is as in `build`. Raises OSError where it cannot be read.
@@ -87,7 +93,14 @@ def load(path: str | os.PathLike[str], *, mode: Any = None, max_bytes: int = 16 
     return Network(plan, values, mode=mode)
 
 
-def _source(program: str | os.PathLike[str]) -> Source:
+def _given_objects(program: object) -> Mapping[str, object]:
+    """The objects in a program that was written in Python, by name."""
+    return program_of(program).data if isinstance(program, Program | Statement) else {}
+
+
+def _source(program: str | os.PathLike[str] | Program | Statement) -> Source:
+    if isinstance(program, Program | Statement):
+        return program_of(program).source
     if isinstance(program, str) and ("\n" in program or "{" in program):
         return Source("<program>", program, Path())
     source, problems = load_source(Path(program))

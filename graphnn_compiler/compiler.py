@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from graphnn_compiler.diagnostics import Diagnostic
+from graphnn_compiler.language.imports import load_imports
 from graphnn_compiler.language.lexical import MAX_NESTING
 from graphnn_compiler.language.nodes import Program
 from graphnn_compiler.language.parser import allowed_codes, parse
@@ -22,7 +23,7 @@ from graphnn_compiler.model.types import Model
 from graphnn_compiler.source import Source
 
 if TYPE_CHECKING:
-    from graphnn_compiler.topology.resolve import Resolution
+    from graphnn_compiler.topology.resolve import Build, Resolution, Resolver
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ def analyse(source: Source, params: Mapping[str, Given] | None = None) -> Checke
     program, problems = parse(source)
     model: Model | None = None
     if program is not None and not _errors(problems):
-        model, found = _nested(source, lambda: check(program, params))
+        imports, found = load_imports(program)
+        problems = [*problems, *found]
+    if program is not None and not _errors(problems):
+        model, found = _nested(source, lambda: check(program, params, imports))
         problems = [*problems, *found]
     return Checked(program, model, _in_order(problems, source))
 
@@ -102,17 +106,40 @@ class Compiled:
 def compile_plan(source: Source, settings: Settings) -> Compiled:
     """Parse, check and resolve a program with its data."""
     # resolving brings NumPy, SciPy and pyarrow, which a check of the text alone does not need
-    from graphnn_compiler.topology.clauses import Limits
-    from graphnn_compiler.topology.resolve import Build, resolve
+    from graphnn_compiler.topology.resolve import resolve
 
     checked = analyse(source, settings.params)
     if checked.model is None:
         return Compiled(checked, None, checked.diagnostics)
-    given = {"max_edges": settings.max_edges, "max_bytes": settings.max_bytes}
-    limits = Limits(**{name: limit for name, limit in given.items() if limit is not None})
-    model, build = checked.model, Build(settings.data, settings.seed, settings.dtype, limits)
+    model, build = checked.model, _build(settings)
     resolution, found = _nested(source, lambda: resolve(model, build))
     return Compiled(checked, resolution, _in_order([*checked.diagnostics, *found], source))
+
+
+def trace(source: Source, settings: Settings) -> tuple[Resolver | None, tuple[Diagnostic, ...]]:
+    """As `compile_plan`, but with every set that was found on the way; None beside at least one error."""
+    from graphnn_compiler.topology.resolve import Resolver
+
+    checked = analyse(source, settings.params)
+    if checked.model is None:
+        return None, checked.diagnostics
+    resolver = Resolver(checked.model, _build(settings))
+
+    def run() -> tuple[Resolver | None, list[Diagnostic]]:
+        resolver.run()
+        return (None if _errors(resolver.problems) else resolver), resolver.problems
+
+    done, found = _nested(source, run)
+    return done, _in_order([*checked.diagnostics, *found], source)
+
+
+def _build(settings: Settings) -> Build:
+    from graphnn_compiler.topology.clauses import Limits
+    from graphnn_compiler.topology.resolve import Build
+
+    given = {"max_edges": settings.max_edges, "max_bytes": settings.max_bytes}
+    limits = Limits(**{name: limit for name, limit in given.items() if limit is not None})
+    return Build(settings.data, settings.seed, settings.dtype, limits)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:
@@ -120,7 +147,12 @@ def _errors(diagnostics: Sequence[Diagnostic]) -> bool:
 
 
 def _in_order(diagnostics: Sequence[Diagnostic], source: Source) -> tuple[Diagnostic, ...]:
-    """In the order of the text, without the warnings that the program allows by `# gnn: allow CODE`."""
-    allowed = allowed_codes(source) if any(d.severity == "warning" for d in diagnostics) else frozenset()
-    kept = [d for d in diagnostics if d.severity == "error" or d.code not in allowed]
-    return tuple(sorted(kept, key=lambda d: (d.span.start, d.code)))
+    """In the order of the text, without the warnings that a file allows by `# gnn: allow CODE`.
+
+    Of several with one code at one place the first is kept: there a repeat or a block makes the same several times.
+    """
+    allowed = {d.span.source: allowed_codes(d.span.source) for d in diagnostics if d.severity == "warning"}
+    kept = [d for d in diagnostics if d.severity == "error" or d.code not in allowed[d.span.source]]
+    first = {(d.code, d.span): d for d in reversed(kept)}
+    of_file = list(dict.fromkeys([source, *(d.span.source for d in kept)]))
+    return tuple(sorted(first.values(), key=lambda d: (of_file.index(d.span.source), d.span.start, d.code)))

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from graphnn_compiler.diagnostics import count, listed
 from graphnn_compiler.topology.csr import Csr, csr_from_pairs
 from graphnn_compiler.topology.graph import NodeSet, is_string, string_array
-from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Layer, Plan, SparseClause, Units
+from graphnn_compiler.topology.plan import (
+    Clause,
+    Combination,
+    DenseClause,
+    Layer,
+    Plan,
+    SparseClause,
+    Units,
+    block_shape,
+)
 
 
 class Edges:
@@ -25,13 +34,15 @@ class Edges:
     All arrays are read-only and of length E, one entry an edge, unless it says otherwise.
     """
 
-    def __init__(self, plan: Plan, layer: Layer, clause: SparseClause, parameter: Callable[[], NDArray] | None) -> None:
-        """`parameter` gives the current value of the clause's weights, None where they are fixed."""
+    def __init__(
+        self, plan: Plan, layer: Layer, clause: SparseClause, parameters: Mapping[str, Callable[[], NDArray]]
+    ) -> None:
+        """`parameters` give the current values of the parameters that the clause's weights are made of, by name."""
         self._sources = plan.units[clause.source]
         self._targets = layer.units
         self._dtype = np.dtype(plan.dtype)
         self._clause = clause
-        self._parameter = parameter
+        self._parameters = parameters
 
     def __len__(self) -> int:
         return self._clause.n_edges
@@ -99,14 +110,19 @@ class Edges:
 
     @property
     def weights(self) -> NDArray:
-        """The weight, now, of each edge without its coefficient: (E,), or blocks (E, C_in, C_out) for more channels."""
+        """The weight, now, of each edge without its coefficient: (E,), or blocks (E, C_in, C_out) for more channels.
+
+        With `mix = diagonal` of more channels these are the diagonals, (E, C), and with `mix = scalar` (E,).
+        """
         blocks = (self._sources.channels, self._targets.channels)
-        shape = (len(self),) if blocks == (1, 1) else (len(self), *blocks)
         spec = self._clause.weights
-        if self._parameter is None:
+        shape = (len(self), *block_shape(spec.mix, *blocks))
+        if spec.parameter is None:
             block = np.eye(blocks[0], dtype=self._dtype) * self._dtype.type(spec.value)
             return np.broadcast_to(block.reshape(shape[1:]), shape)
-        stack = self._parameter().reshape(-1, *shape[1:])
+        stack = self._parameters[spec.parameter]().reshape(-1, *shape[1:])
+        if spec.coefficients is not None:
+            stack = np.tensordot(self._parameters[spec.coefficients](), stack, 1)
         if spec.mode == "shared":
             return np.broadcast_to(stack[0], shape)
         return _read_only(stack[self._groups])
@@ -114,7 +130,7 @@ class Edges:
     def to_scipy(self) -> Any:
         """The matrix of coefficient times weight as a `scipy.sparse.csr_array`, rows = targets, in the plan's dtype.
 
-        ValueError where the weights are blocks of several channels.
+        With `mix = scalar` it is that of every channel. ValueError where the weights are blocks of several channels.
         """
         weights = self.weights
         if weights.ndim > 1:
@@ -160,7 +176,8 @@ def weights_by_pair(
     """
     sources, targets = plan.units[clause.source], layer.units
     name = f"`{layer.name}.{clause.label}.weights`"
-    if clause.weights.mode != "per_edge" or (sources.channels, targets.channels) != (1, 1):
+    block = block_shape(clause.weights.mix, sources.channels, targets.channels)
+    if clause.weights.mode != "per_edge" or block:
         raise ValueError(f"{name} has no number of its own for each edge: give the whole array")
     result = current.copy()
     if not changes:

@@ -231,19 +231,21 @@ class Network:
         clause = clause_of(self.plan.layer[layer], label)
         if isinstance(clause, DenseClause):
             raise ValueError(f"clause `{clause.label}` of layer `{layer}` connects all pairs and has no edge list")
-        name = clause.weights.parameter
-        current = None if name is None else self._parameters[name].get_value
+        current = {name: self._parameters[name].get_value for name in clause.weights.parameters}
         return Edges(self.plan, self.plan.layer[layer], clause, current)
 
     def _full_name(self, name: str) -> str:
         if name in self._parameters:
             return name
-        layer = self.plan.layer.get(name.removesuffix(".weights")) if name.endswith(".weights") else None
+        place, _, kind = name.rpartition(".")
+        layer = self.plan.layer.get(place) if kind in ("weights", "bases", "coefficients") else None
         clauses = layer.body.clauses if layer is not None and isinstance(layer.body, Combination) else ()
-        if len(clauses) == 1 and clauses[0].weights.parameter is not None:
-            return clauses[0].weights.parameter
+        if len(clauses) == 1:
+            for parameter in clauses[0].weights.parameters:
+                if parameter.endswith(f".{kind}"):
+                    return parameter
         if len(clauses) > 1:
-            labels = ", ".join(f"`{layer.name}.{clause.label}.weights`" for clause in clauses if layer is not None)
+            labels = ", ".join(f"`{layer.name}.{clause.label}.{kind}`" for clause in clauses if layer is not None)
             raise KeyError(f"`{name}` could be any of {labels}")
         raise KeyError(unknown("parameter", name, self._parameters))
 

@@ -212,8 +212,11 @@ def test_an_archive_that_unpacks_to_too_much(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", b"PK\x03\x04", b"\0" * 100, b'"', b"a,b\n" + b'"' * 1000])
-@pytest.mark.parametrize("name", ["e.csv", "e.tsv", "e.npz", "e.npy", "e.graphml"])
-def test_rubbish_of_every_extension(name: str, content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind", ["csv", "tsv", "npz", "npy", "graphml", "gml", "json", "mtx", "parquet", "csv.gz", "json.gz", "mtx.gz"]
+)
+def test_rubbish_of_every_extension(kind: str, content: bytes, tmp_path: Path) -> None:
+    name = f"e.{kind}"
     (tmp_path / name).write_bytes(content)
     found = diagnose(GRAPH.format(name), tmp_path)
     assert found[0].code.startswith("E2"), render(found[0])

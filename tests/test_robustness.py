@@ -60,6 +60,7 @@ WORDS = (
 KEYWORDS = frozenset(
     ("gnn", "param", "let", "graph", "nodes", "edges", "input", "target", "layer", "output")
     + ("from", "via", "as", "loss", "metric", "assert")
+    + ("import", "block", "return", "repeat", "times", "for", "tied", "untied", "next")
 )
 
 FILES = {
@@ -68,6 +69,13 @@ FILES = {
     "kg.csv": "head,relation,tail,w\n1,binds,2,1\n1,treats,2,2\n2,binds,3,3\n3,,1,4\n",
     "x.csv": "key,p,q\nn1,1,2\nn2,3,4\nn3,5,6\nn4,7,8\n",
     "pairs.csv": "from,to\n0,1\n1,2\n3,0\n",
+    "lib.gnn": (
+        "let two = 2\n"
+        "block mixed(x: layer, on: edges, width: int = two) {\n"
+        "  layer mix[units(x), width] { from x via sym(on) | same { weights = shared } activation = relu }\n"
+        "  return mix\n"
+        "}\n"
+    ),
 }
 
 PROGRAMS = (
@@ -124,6 +132,34 @@ target t[4]
 loss cost = mse(h, t) - 0.5 * l1(y.weights)
 target u
 metric best = accuracy(y, u)
+""",
+    """import "lib.gnn" as lib
+import mixed, two as pair from "lib.gnn"
+let depth = 2
+block residual(x: layer, on, width = pair, act: str = "tanh") {
+  nodes mine = units(x)
+  edges around = on - same
+  layer narrow[mine, width] { from x via around { weights = shared, norm = row } activation = act }
+  layer wide[mine, channels(x)] { from mixed(narrow, on, 3) via same from x * 0.5 via around as half }
+  return x + wide
+}
+graph roads = read("roads.csv", source = "a", target = "b", duplicates = sum)
+input x[roads.nodes, 2]
+layer h0 = lib.mixed(x, roads.edges) + 1
+repeat h = h0 times depth tied {
+  edges some = random(in_degree = 1..2, seed = 3)
+  layer m[units(h), 3] { from h via some { weights = shared } from h0 via roads.edges | same bias = per_unit }
+  next h = gru(h, m)
+}
+repeat a = h, b = relu(h0) for level in 1..2 untied {
+  let scaled = level * 0.5
+  repeat c = a times level untied { next c = residual(c, roads.edges, 1, act = "relu") }
+  layer m = c * scaled
+  next a, b = lstm(a, b, m)
+}
+output y[roads.nodes, 2] { from residual(a + b, on = roads.edges) via same { weights = shared } from b via same }
+target t
+loss cost = mse(y, t) + l2(h.m.h.weights, h0.mixed.mix.x.weights, y.residual.wide.bias)
 """,
 )
 
@@ -214,5 +250,5 @@ def test_mutants_are_answered_with_diagnostics(text: str, folder: Path) -> None:
     assert len(set(compiled.diagnostics)) == len(compiled.diagnostics), "a diagnostic is given twice"
     for diagnostic in compiled.diagnostics:
         assert render(diagnostic).isprintable() or "\n" in render(diagnostic)
-        assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(text)
+        assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(diagnostic.span.source.text)
     to_json(compiled.diagnostics)

@@ -35,6 +35,7 @@ from graphnn_compiler.topology.plan import (
     Layer,
     LayerNorm,
     Mean,
+    Mix,
     Objective,
     Parameter,
     Penalty,
@@ -150,6 +151,8 @@ def _weights(fields: Fields, arrays: ReadArrays) -> Weights:
             parameter=it.optional_text("parameter"),
             value=it.number("value"),
             group_values=arrays.optional(it, "group_values"),
+            mix=it.choice("mix", get_args(Mix)),
+            coefficients=it.optional_text("coefficients"),
         )
 
 

@@ -164,6 +164,8 @@ def _weights(weights: Weights, table: WrittenArrays) -> _Json:
         "parameter": weights.parameter,
         "value": _real(weights.value),
         "group_values": table.optional(weights.group_values),
+        "mix": weights.mix,
+        "coefficients": weights.coefficients,
     }
 
 

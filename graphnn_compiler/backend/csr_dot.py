@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pytensor
@@ -31,6 +31,9 @@ from pytensor.tensor.type_other import NoneConst, NoneTypeT
 
 from graphnn_compiler.backend import kernels
 from graphnn_compiler.topology.csr import Csr
+
+Form: TypeAlias = Literal["numbers", "diagonals", "blocks"]
+"""What a weight is: a number, the C numbers of a diagonal, or a C_in x C_out block."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -131,7 +134,8 @@ class _EdgeOp(Op):  # type: ignore[misc] # PyTensor's types are not checked, see
 class EdgeDot(_EdgeOp):
     """y[t] = sum over the edges e = (s -> t) of c_e x[s] @ W[g_e]; transposed, edges lead from t to s.
 
-    Inputs: W (n_groups,), (n_groups, C_in, C_out) or None for ones, x, and one orientation of the structure.
+    Inputs: W (n_groups,), (n_groups, C) for diagonals, (n_groups, C_in, C_out) or None for ones, x, and one orientation
+    of the structure.
     """
 
     __props__ = ("structure", "transposed")
@@ -162,33 +166,35 @@ class EdgeDot(_EdgeOp):
         constant = [disconnected_type() for _ in arrays]
         if _absent(weights):
             return [disconnected_type(), gx, *constant]
-        blocks = _in_blocks(weights)
+        form = _form(weights)
         if self.transposed:  # x lives on the destinations, and every block is the transpose of its forward one
-            return [_turned(_outer(gy, x, self.structure, blocks=blocks)), gx, *constant]
-        return [_outer(x, gy, self.structure, blocks=blocks), gx, *constant]
+            return [_turned(_outer(gy, x, self.structure, form)), gx, *constant]
+        return [_outer(x, gy, self.structure, form), gx, *constant]
 
 
 class EdgeOuter(_EdgeOp):
     """S[g] = sum over the edges e = (s -> t) of group g of c_e x[s]^T @ gy[t], the product summed over the batch.
 
     Inputs: x (S, B, C_in), gy (T, B, C_out), the forward orientation of the structure, n_groups. Output: (n_groups,
-    C_in, C_out), or (n_groups,) without `blocks`, where C_in = C_out = 1.
+    C_in, C_out) of `blocks`, their diagonals (n_groups, C), or `numbers` (n_groups,) where C_in = C_out = 1.
     """
 
-    __props__ = ("structure", "blocks")
+    __props__ = ("structure", "form")
 
-    def __init__(self, structure: EdgeStructure, *, blocks: bool) -> None:
+    def __init__(self, structure: EdgeStructure, form: Form) -> None:
         self.structure = structure
-        self.blocks = blocks
+        self.form = form
 
     def make_node(self, x: Variable, gy: Variable, *arrays: Variable) -> Apply:
-        channels = (x.type.shape[2], gy.type.shape[2]) if self.blocks else ()
-        shape = (self.structure.n_groups, *channels)
+        shape = (self.structure.n_groups, *self._block((x.type.shape[2], gy.type.shape[2])))
         return Apply(self, [x, gy, *arrays], [pt.tensor(dtype=x.type.dtype, shape=shape)])
 
     def infer_shape(self, fgraph: Any, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
-        channels = (shapes[0][2], shapes[1][2]) if self.blocks else ()
-        return [(self.structure.n_groups, *channels)]
+        return [(self.structure.n_groups, *self._block((shapes[0][2], shapes[1][2])))]
+
+    def _block(self, channels: tuple[Any, Any]) -> tuple[Any, ...]:
+        """The shape of one group's weight."""
+        return {"numbers": (), "diagonals": channels[:1], "blocks": channels}[self.form]
 
     def pullback(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
@@ -214,15 +220,16 @@ def aggregate(x: Any, structure: EdgeStructure) -> Variable:
 def edge_dot(weights: Any, x: Any, structure: EdgeStructure) -> Variable:
     """y[t, b, :] = sum over the edges e = (s -> t) of c_e x[s, b, :] @ W[g_e].
 
-    weights (n_groups, C_in, C_out), or (n_groups,) where C_in = C_out = 1; x (S, B, C_in) -> y (T, B, C_out). The dtype
-    is the upcast of the two. TypeError if it is neither float32 nor float64, or for a wrong number of dimensions;
+    weights (n_groups, C_in, C_out), (n_groups, C) where all W are diagonal, or (n_groups,) where C_in = C_out = 1;
+    x (S, B, C_in) -> y (T, B, C_out). The dtype is the upcast of the two. TypeError if it is neither float32 nor
+    float64, or for a wrong number of dimensions;
     ValueError if a known size does not fit. Sizes not known yet are checked at every call (AssertionError, ValueError).
     """
     weights, x = pt.as_tensor_variable(weights), pt.as_tensor_variable(x)
     dtype = np.promote_types(weights.dtype, x.dtype)
     weights, x = _float_variable(weights.astype(dtype)), _float_variable(x.astype(dtype))
-    if weights.ndim not in (1, 3):
-        raise TypeError(f"weights have 1 or 3 dimensions, not {weights.ndim}")
+    if weights.ndim not in (1, 2, 3):
+        raise TypeError(f"weights have 1 to 3 dimensions, not {weights.ndim}")
     return _dot(weights, x, structure, transposed=False)
 
 
@@ -232,27 +239,31 @@ def _dot(weights: Variable, x: Variable, structure: EdgeStructure, *, transposed
         channels = None
     else:
         weights = _sized("weights", weights, (structure.n_groups, *[None] * (weights.ndim - 1)))
-        channels = weights.type.shape[1] if _in_blocks(weights) else 1
+        channels = 1 if _form(weights) == "numbers" else weights.type.shape[1]
     x = _sized("x", x, (destinations if transposed else sources, None, channels))
     arrays = structure.backward if transposed else structure.forward
     return EdgeDot(structure, transposed=transposed)(weights, x, *arrays)
 
 
-def _outer(x: Variable, gy: Variable, structure: EdgeStructure, *, blocks: bool) -> Variable:
+def _outer(x: Variable, gy: Variable, structure: EdgeStructure, form: Form) -> Variable:
     destinations, sources = structure.csr.shape
-    channels = None if blocks else 1
+    channels = 1 if form == "numbers" else None
     x = _sized("x", x, (sources, None, channels))
     gy = _sized("gy", gy, (destinations, None, channels))
     n_groups = pt.constant(structure.n_groups, dtype="int64")
-    return EdgeOuter(structure, blocks=blocks)(x, gy, *structure.forward, n_groups)
+    return EdgeOuter(structure, form)(x, gy, *structure.forward, n_groups)
 
 
 def _absent(variable: Variable) -> bool:
     return isinstance(variable.type, NoneTypeT)
 
 
+def _form(weights: Variable) -> Form:
+    return ("numbers", "diagonals", "blocks")[weights.type.ndim - 1]
+
+
 def _in_blocks(weights: Variable) -> bool:
-    return not _absent(weights) and weights.type.ndim == 3
+    return not _absent(weights) and _form(weights) == "blocks"
 
 
 def _turned(weights: Variable) -> Variable:
@@ -278,9 +289,12 @@ def _sized(name: str, variable: Variable, shape: tuple[int | None, ...]) -> Vari
 
 
 def _kernel(node: Apply) -> Any:
+    weights = node.inputs[0]
     if isinstance(node.op, EdgeOuter):
-        return kernels.block_outer if node.op.blocks else kernels.scalar_outer
-    return kernels.block_dot if _in_blocks(node.inputs[0]) else kernels.scalar_dot
+        outers = {"numbers": kernels.scalar_outer, "diagonals": kernels.diagonal_outer, "blocks": kernels.block_outer}
+        return outers[node.op.form]
+    dots = {"numbers": kernels.scalar_dot, "diagonals": kernels.diagonal_dot, "blocks": kernels.block_dot}
+    return dots["numbers" if _absent(weights) else _form(weights)]
 
 
 # The text of the kernels is part of their key in PyTensor's disk cache, so that an edited kernel is compiled anew.

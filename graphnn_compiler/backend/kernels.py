@@ -116,6 +116,29 @@ def block_dot(weights: Any, x: Any, indptr: Any, indices: Any, coefficients: Any
 
 
 @_compiled
+def diagonal_dot(weights: Any, x: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any) -> Any:
+    """y[t, b, i] = sum over the edges e of row t of c_e w[g_e, i] x[s_e, b, i].
+
+    weights (n_groups, C) of any strides, x (S, B, C) -> y (T, B, C).
+    """
+    if x.shape[2] != weights.shape[1]:
+        raise ValueError("x has other channels than the diagonals")
+    sources = np.ascontiguousarray(x)
+    n_rows, batch, channels = len(indptr) - 1, np.uintp(x.shape[1]), np.uintp(x.shape[2])
+    y = np.zeros((n_rows, x.shape[1], x.shape[2]), x.dtype)
+    diagonal = np.empty(x.shape[2], x.dtype)  # c_e w[g_e], scaled and made contiguous once for the whole batch
+    for t in range(np.uintp(n_rows)):
+        for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
+            scale, g, s = _coefficient(coefficients, e, x), _group(groups, e), np.uintp(indices[e])
+            for i in range(channels):
+                diagonal[i] = scale * weights[g, i]
+            for b in range(batch):
+                for i in range(channels):
+                    y[t, b, i] += sources[s, b, i] * diagonal[i]
+    return y
+
+
+@_compiled
 def scalar_outer(x: Any, gy: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any, n_groups: Any) -> Any:
     """S[g] = sum over the edges e with g_e = g of c_e <x[s_e], gy[t_e]>, a scalar product over batch and channels.
 
@@ -133,6 +156,26 @@ def scalar_outer(x: Any, gy: Any, indptr: Any, indices: Any, coefficients: Any, 
             for b in range(width):
                 product += sources[s, b] * targets[t, b]
             sums[_group(groups, e)] += _coefficient(coefficients, e, x) * product
+    return sums
+
+
+@_compiled
+def diagonal_outer(x: Any, gy: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any, n_groups: Any) -> Any:
+    """S[g, i] = sum over the edges e with g_e = g of c_e <x[s_e, :, i], gy[t_e, :, i]>, a product over the batch.
+
+    x (S, B, C), gy (T, B, C), n_groups (integer, shape ()) -> (n_groups, C).
+    """
+    if x.shape[1:] != gy.shape[1:]:
+        raise ValueError("x and the gradient of y differ in batch or channels")
+    sources, targets = np.ascontiguousarray(x), np.ascontiguousarray(gy)
+    batch, channels = np.uintp(x.shape[1]), np.uintp(x.shape[2])
+    sums = np.zeros((n_groups.item(), x.shape[2]), x.dtype)
+    for t in range(np.uintp(len(indptr) - 1)):
+        for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
+            scale, g, s = _coefficient(coefficients, e, x), _group(groups, e), np.uintp(indices[e])
+            for b in range(batch):
+                for i in range(channels):
+                    sums[g, i] += scale * sources[s, b, i] * targets[t, b, i]
     return sums
 
 

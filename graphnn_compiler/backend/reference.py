@@ -36,6 +36,7 @@ from graphnn_compiler.topology.plan import (
     Sum,
     TensorExpr,
     Weighted,
+    Weights,
 )
 
 Array: TypeAlias = NDArray[np.float64]
@@ -61,15 +62,12 @@ def terms(clause: Clause, values: Values, n_sources: int, n_targets: int, channe
     """Every edge of a clause with its weight block (C_in, C_out)."""
     c_in, c_out = channels
     weights = clause.weights
-    flat = np.eye(c_in) * weights.value if weights.parameter is None else _float(values[weights.parameter])
     if isinstance(clause, DenseClause):
-        blocks = flat.reshape(n_sources, c_in, n_targets, c_out) if weights.mode == "per_edge" else None
         for s in range(n_sources):
             for t in range(n_targets):
-                block = flat.reshape(c_in, c_out) if blocks is None else blocks[s, :, t, :]
-                yield Term(s, t, clause.coefficient, block)
+                yield Term(s, t, clause.coefficient, _dense_block(weights, values, s, t, channels))
         return
-    stack = flat.reshape(-1, c_in, c_out)
+    stack = _stack(weights, values, c_in, c_out)
     for part in clause.parts:
         for t in range(n_targets):
             for edge in range(part.csr.indptr[t], part.csr.indptr[t + 1]):
@@ -77,6 +75,34 @@ def terms(clause: Clause, values: Values, n_sources: int, n_targets: int, channe
                 block = stack[0] if weights.mode in ("shared", "fixed") else stack[group]
                 coefficient = 1.0 if part.coefficients is None else float(part.coefficients[edge])
                 yield Term(int(part.csr.indices[edge]), t, coefficient, block)
+
+
+def _stack(weights: Weights, values: Values, c_in: int, c_out: int) -> list[Array]:
+    """Every block (C_in, C_out) that the edges choose from, written out."""
+    if weights.parameter is None:
+        return [np.eye(c_in) * weights.value]
+    stored = _float(values[weights.parameter])
+    if weights.mix == "full":
+        blocks = list(stored.reshape(-1, c_in, c_out))
+    elif weights.mix == "diagonal":
+        blocks = [np.diag(row) for row in stored.reshape(-1, c_in)]
+    else:
+        blocks = [number * np.eye(c_in) for number in stored.ravel()]
+    if weights.coefficients is None:
+        return blocks
+    coefficients = _float(values[weights.coefficients])
+    return [_float(sum(a * basis for a, basis in zip(row, blocks, strict=True))) for row in coefficients]
+
+
+def _dense_block(weights: Weights, values: Values, s: int, t: int, channels: tuple[int, int]) -> Array:
+    """The block of a pair in a dense clause."""
+    c_in, c_out = channels
+    if weights.parameter is None or weights.mode == "shared":
+        return _stack(weights, values, c_in, c_out)[0]
+    stored = _float(values[weights.parameter])
+    if weights.mix == "full":
+        return stored[s * c_in : (s + 1) * c_in, t * c_out : (t + 1) * c_out]
+    return np.diag(stored[:, s, t]) if weights.mix == "diagonal" else stored[s, t] * np.eye(c_in)
 
 
 def combination(layer: Layer, values: Values, sources: Mapping[str, Array], absolute: bool = False) -> Array:

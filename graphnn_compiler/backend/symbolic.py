@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain
+from math import prod
 from operator import add, mul, sub, truediv
 from typing import assert_never
 
@@ -37,6 +38,7 @@ from graphnn_compiler.backend.layout import (
     to_node_major,
     with_shape,
 )
+from graphnn_compiler.backend.products import channels_in_batch, dense_by_channel, dense_product, project
 from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
@@ -57,6 +59,7 @@ from graphnn_compiler.topology.plan import (
     SparseClause,
     TensorExpr,
     Units,
+    block_shape,
 )
 
 OPERATORS = {"+": add, "-": sub, "*": mul, "/": truediv}
@@ -125,9 +128,10 @@ class SymbolicNetwork:
 
     def _n_groups(self, clause: Clause) -> int | None:
         """How many weight blocks a clause's edges choose from, None where one serves all."""
-        if clause.weights.mode in ("shared", "fixed") or clause.weights.parameter is None:
+        weights = clause.weights
+        if weights.mode in ("shared", "fixed") or weights.parameter is None:
             return None
-        return self.plan.parameter[clause.weights.parameter].shape[0]
+        return self.plan.parameter[weights.coefficients or weights.parameter].shape[0]
 
     def _add_structure(self, part: EdgePart, n_groups: int | None) -> None:
         """The structure of a part, one for all clauses that use the part alike, as those of a tied repeat do."""
@@ -191,28 +195,37 @@ class SymbolicNetwork:
         match clause.weights.mode:
             case "per_edge" | "per":
                 weights = self._blocks(clause, c_in, c_out)
-                return reduce(add, [edge_dot(weights, x, structure) for structure in structures])
+                y = channels_in_batch(x) if weights.type.ndim == 1 else x
+                total = reduce(add, [edge_dot(weights, y, structure) for structure in structures])
+                return total if y is x else total.reshape((len(units), batch_length(x), c_out))
             case "fixed":
                 total = reduce(add, [aggregate(x, structure) for structure in structures])
                 return total if clause.weights.value == 1 else constant(clause.weights.value, x) * total
             case "shared":
+                if clause.weights.mix != "full":
+                    return self._weights(clause) * reduce(add, [aggregate(x, structure) for structure in structures])
                 block = self._shared_block(clause, c_in, c_out)
                 before = aggregates_first(clause.n_edges, x.type.shape[UNITS], len(units), c_in, c_out)
-                y = x if before else _project(x, block)
+                y = x if before else project(x, block)
                 total = reduce(add, [aggregate(y, structure) for structure in structures])
-                return _project(total, block) if before else total
+                return project(total, block) if before else total
             case _:
                 assert_never(clause.weights.mode)
 
     def _dense(self, clause: DenseClause, x: Tensor, units: Units) -> Tensor:
         c_in, c_out = x.type.shape[CHANNELS], units.channels
         match clause.weights.mode:
+            case "per_edge" if clause.weights.mix == "full":
+                return dense_product(x, self._weights(clause), len(units), c_out)
             case "per_edge":
-                return _dense_product(x, self._weights(clause), len(units), c_out)
+                return dense_by_channel(x, self._weights(clause), clause.weights.mix)
             case "fixed":
                 return constant(clause.weights.value, x) * x.sum(axis=UNITS, keepdims=True)
             case "shared":
-                return _project(x.sum(axis=UNITS, keepdims=True), self._shared_block(clause, c_in, c_out))
+                total = x.sum(axis=UNITS, keepdims=True)
+                if clause.weights.mix != "full":
+                    return self._weights(clause) * total
+                return project(total, self._shared_block(clause, c_in, c_out))
             case "per":
                 raise ValueError(f"the dense clause `{clause.label}` has no edges to group its weights by")
             case _:
@@ -223,10 +236,13 @@ class SymbolicNetwork:
         return self.parameters[clause.weights.parameter]
 
     def _blocks(self, clause: Clause, c_in: int, c_out: int) -> Tensor:
-        """One weight (G,), or one block (G, C_in, C_out), per group."""
+        """One number (G,), one diagonal (G, C), or one block (G, C_in, C_out), per group."""
+        block = block_shape(clause.weights.mix, c_in, c_out)
         weights = self._weights(clause)
-        n_groups = weights.type.shape[0]
-        return weights.reshape((n_groups,) if c_in == c_out == 1 else (n_groups, c_in, c_out))
+        if clause.weights.coefficients is not None:
+            coefficients = self.parameters[clause.weights.coefficients]
+            weights = pt.dot(coefficients, weights.reshape((weights.type.shape[0], prod(block))))
+        return weights.reshape((weights.type.shape[0], *block))
 
     def _shared_block(self, clause: Clause, c_in: int, c_out: int) -> Tensor:
         return self._weights(clause).reshape((c_in, c_out))
@@ -277,27 +293,6 @@ class _Drops:
 
 def _clauses(layer: Layer) -> tuple[Clause, ...]:
     return layer.body.clauses if isinstance(layer.body, Combination) else ()
-
-
-def _project(x: Tensor, block: Tensor) -> Tensor:
-    """x @ block for every unit and sample: (U, B, C_in) and (C_in, C_out) -> (U, B, C_out)."""
-    n_units, _, c_in = x.type.shape
-    c_out = block.type.shape[1]
-    if c_in == 1:
-        return x * block.dimshuffle("x", 0, 1)
-    if n_units == 1:
-        return pt.dot(x[0], block).dimshuffle("x", 0, 1)
-    length = batch_length(x)
-    return pt.dot(x.reshape((n_units * length, c_in)), block).reshape((n_units, length, c_out))
-
-
-def _dense_product(x: Tensor, weights: Tensor, n_targets: int, c_out: int) -> Tensor:
-    """(S, B, C_in) and (S * C_in, T * C_out) -> (T, B, C_out)."""
-    n_sources, _, c_in = x.type.shape
-    length = batch_length(x)
-    # the weights, the one large operand, stay as they are: the numba linker copies a transposed operand of a dot
-    samples = x.dimshuffle(1, 0, 2).reshape((length, n_sources * c_in))
-    return pt.dot(samples, weights).reshape((length, n_targets, c_out)).dimshuffle(1, 0, 2)
 
 
 def _concatenated(parts: list[Tensor]) -> Tensor:

@@ -70,10 +70,14 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "check":
             from graphnn_compiler.cli.check import check as command
+        case "fmt":
+            from graphnn_compiler.cli.fmt import fmt as command
         case "build":
             from graphnn_compiler.cli.build import build as command
         case "run":
             from graphnn_compiler.cli.run import run as command
+        case "why":
+            from graphnn_compiler.cli.why import why as command
         case "inspect":
             from graphnn_compiler.cli.inspect import inspect as command
         case "explain":

@@ -13,7 +13,7 @@ from graphnn_compiler import __version__
 from graphnn_compiler.cli.output import UsageError
 from graphnn_compiler.diagnostics import did_you_mean
 
-LATER_COMMANDS = frozenset({"new", "fmt", "train", "evaluate", "predict", "why", "graph", "diff", "lsp"})
+LATER_COMMANDS = frozenset({"new", "train", "evaluate", "predict", "graph", "diff", "lsp"})
 LATER_OPTIONS = frozenset({"--target"})
 LATER_FORMS = frozenset({"python"})
 """Parts of the language's design that this version does not have."""
@@ -48,17 +48,21 @@ def build_parsers() -> Parsers:
     group = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     commands = {
         "check": "say what is wrong with programs and their data",
+        "fmt": "write programs in their canonical form",
         "build": "compile a program to a saved model, or show a stage of it",
         "run": "compute the outputs of a model from arrays",
         "inspect": "show units, channels, edges, parameters and bytes of a model",
+        "why": "say where each in-edge of a unit comes from",
         "explain": "explain the code of an error or a lint",
     }
     made = {name: group.add_parser(name, help=text, description=_sentence(text), allow_abbrev=False)
             for name, text in commands.items()}  # fmt: skip
     _add_check(made["check"])
+    _add_fmt(made["fmt"])
     _add_build(made["build"])
     _add_run(made["run"])
     _add_inspect(made["inspect"])
+    _add_why(made["why"])
     made["explain"].add_argument("code", metavar="CODE", nargs="?", help="a code such as E101; all codes if left out")
     return Parsers(top, made)
 
@@ -72,6 +76,12 @@ def _add_check(parser: Parser) -> None:
     parser.add_argument("--no-data", action="store_true", help="check the text alone, open no data files")
     parser.add_argument("--json", action="store_true", help="print the diagnostics as JSON to standard output")
     _add_settings(parser)
+
+
+def _add_fmt(parser: Parser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a program to change in place, - prints that of stdin")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 if something would change")
+    parser.add_argument("--diff", action="store_true", help="change nothing; print what would change")
 
 
 def _add_build(parser: Parser) -> None:
@@ -95,6 +105,14 @@ def _add_run(parser: Parser) -> None:
 
 def _add_inspect(parser: Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a saved model (.gnnz) or a program, - for standard input")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_settings(parser)
+
+
+def _add_why(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a program, - for standard input")
+    parser.add_argument("layer", metavar="LAYER", help="a layer with clauses")
+    parser.add_argument("--unit", metavar="KEY", required=True, help="the key of a unit of the layer")
     parser.add_argument("--json", action="store_true", help="print JSON")
     _add_settings(parser)
 

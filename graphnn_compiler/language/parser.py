@@ -78,6 +78,11 @@ def parse(source: Source) -> tuple[Program | None, list[Diagnostic]]:
     return program, diagnostics
 
 
+def tokens(source: Source) -> list[Token]:
+    """The tokens of a source, comments among them."""
+    return scan(_grammar().pattern, source.text)
+
+
 def allowed_codes(source: Source) -> set[str]:
     """The codes that comments such as `# gnn: allow W210` silence, in the whole file."""
     if "gnn:" not in source.text:

@@ -6,12 +6,12 @@ which are refused where the statement is elaborated; rules that need data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from graphnn_compiler.diagnostics import Diagnostic, Related
 from graphnn_compiler.language import nodes as syntax
-from graphnn_compiler.model.tensors import Activation, Apply, Dropout
-from graphnn_compiler.model.types import ComparedModel, LayerModel, Model, RandomDegree
+from graphnn_compiler.model.tensors import Activation, Apply, Dropout, Ref
+from graphnn_compiler.model.types import ComparedModel, EdgeExpr, LayerModel, Model, RandomDegree, RandomPairs, Shuffled
 from graphnn_compiler.model.walking import edge_expressions
 
 Check = Callable[[Model], Iterator[Diagnostic]]
@@ -39,6 +39,7 @@ def losses_see_logits(model: Model) -> Iterator[Diagnostic]:
         for _, term in objective.terms:
             if isinstance(term, ComparedModel) and term.name in _MATCHING:
                 yield from _sees_logits(term, layers[term.layer])
+                yield from _sees_logits_of_another(term, layers)
 
 
 def _sees_logits(term: ComparedModel, layer: LayerModel) -> Iterator[Diagnostic]:
@@ -59,6 +60,24 @@ def _sees_logits(term: ComparedModel, layer: LayerModel) -> Iterator[Diagnostic]
         yield Diagnostic("E414", message, term.span, related=(Related(place, "its softmax"),))
 
 
+def _sees_logits_of_another(term: ComparedModel, layers: Mapping[str, LayerModel]) -> Iterator[Diagnostic]:
+    """A layer that is only another name of one, as after the call of a block, must not hide its activation."""
+    named = layer = layers[term.layer]
+    while isinstance(layer.value, Ref) and layer.value.layer in layers and _is_plain(layer):
+        layer = layers[layer.value.layer]
+    if layer is named or _last_activation(layer)[0].name == "linear":
+        return
+    found = _last_activation(layer)[0].name
+    message = f"`{term.name}` works from logits, and `{named.name}` is `{layer.name}`, which has the activation {found}"
+    help = f"leave the activation out there, and write `{named.name} = .. {{ activation = {_MATCHING[term.name]} }}`"
+    related = (Related(layer.activation_span or layer.span, "its activation"),)
+    yield Diagnostic("E414", message, term.span, help, related=related)
+
+
+def _is_plain(layer: LayerModel) -> bool:
+    return layer.activation.name == "linear" and not layer.layernorm and not layer.dropout
+
+
 def _last_activation(layer: LayerModel) -> tuple[Activation, bool]:
     """The function that a layer's value comes out of, and whether dropout follows it."""
     if layer.activation.name != "linear" or layer.layernorm:
@@ -74,12 +93,13 @@ def _last_activation(layer: LayerModel) -> tuple[Activation, bool]:
 
 def random_seeds_differ(model: Model) -> Iterator[Diagnostic]:
     """Two random rules with one name and one seed would draw the same edges; with one seed they look related."""
-    first: dict[int, RandomDegree] = {}
+    first: dict[int, EdgeExpr] = {}
     for edges in edge_expressions(model):
-        if not isinstance(edges, RandomDegree) or edges.seed is None:
+        if not isinstance(edges, RandomDegree | RandomPairs | Shuffled) or edges.seed is None:
             continue
         other = first.setdefault(edges.seed, edges)
-        if other is not edges:
+        # the same text several times is that of a block or a repeat, which gives each its own name
+        if other.span != edges.span:
             message = f"two random rules have the seed {edges.seed}"
             note = "their draws still differ, since they depend on the name of the edge set too"
             related = (Related(other.span, "the first"),)

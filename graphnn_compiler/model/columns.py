@@ -23,12 +23,13 @@ FUNCTIONS = {"abs": 1, "exp": 1, "log": 1, "sqrt": 1, "floor": 1, "ceil": 1, "de
 AGGREGATES = ("max", "min", "mean", "sum")
 """Functions of a column that give one number; for asserts."""
 
-MEASURES = ("count", "in_degree", "out_degree", "acyclic")
+MEASURES = ("count", "in_degree", "out_degree", "acyclic", "depth", "height")
 """Functions of an edge set (`count` also of a node set), for asserts and node predicates."""
 
 DEGREES = ("degree", "in_degree", "out_degree")
-COMPUTED = ("index", "key", *DEGREES)
-"""Node columns that need no data column of that name."""
+STRUCTURE = ("component", "depth", "height")
+COMPUTED = ("index", "key", *DEGREES, *STRUCTURE)
+"""Node columns that need no data column of that name; all but the first two only of the nodes of a graph."""
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ class _Dump:
         value = "" if layer.value is None else f" = {self._text.tensor(layer.value)}"
         yield f"{kind} {layer.name}{self._shape(layer.shape)}{value}"
         yield f"    channels = {layer.channels}{', without an axis' if not layer.channel_axis else ''}"
+        if layer.parameters_of != layer.name:
+            yield f"    parameters of {layer.parameters_of}"
         for clause in layer.clauses:
             yield from self._clause(clause)
         yield f"    bias = {layer.bias}"
@@ -89,6 +91,8 @@ class _Dump:
         yield f"    from {clause.source} via {self._text.edges(clause.rule)} as {clause.label}"
         yield f"        weights = {self._weights(clause.weights)}"
         if clause.weights.mode != "fixed":
+            yield f"        mix = {clause.weights.mix}"
+        if clause.weights.mode != "fixed" and clause.weights.same_as is None:
             yield f"        init = {clause.init if isinstance(clause.init, str) else self._text.column(clause.init)}"
         yield f"        scale = {'1' if clause.scale is None else self._text.column(clause.scale)}"
         yield f"        norm = {self._norm(clause.norm)}"
@@ -97,7 +101,10 @@ class _Dump:
     def _weights(self, weights: WeightsSpec) -> str:
         if weights.mode == "fixed":
             return f"fixed({literal(weights.value)})"
-        return weights.mode if weights.key is None else f"{weights.mode}({self._text.column(weights.key)})"
+        shared = "" if weights.same_as is None else f"same_as({weights.same_as}), "
+        bases = "" if weights.bases is None else f", bases = {weights.bases}"
+        key = "" if weights.key is None else f"({self._text.column(weights.key)}{bases})"
+        return f"{shared}{weights.mode}{key}"
 
     def _norm(self, norm: NormSpec) -> str:
         options = [] if norm.per is None else [f"per = {self._text.column(norm.per)}"]

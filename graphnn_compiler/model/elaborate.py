@@ -1,29 +1,28 @@
 """Syntax tree to checked model: `check` is the stage's one function.
 
-Input: a `Program` and the values of its params. Output: a `Model`, or None beside at least one error; and every
-diagnostic found. Statements are checked in the order of the text; one that is refused does not stop the others.
-Not for: reading data.
+Input: a `Program`, the files that it imports, and the values of its params. Output: a `Model`, or None beside at least
+one error; and every diagnostic found. Statements are checked in the order of the text; one that is refused does not
+stop the others. Not for: reading files.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
-from graphnn_compiler.diagnostics import Diagnostic, did_you_mean
+from graphnn_compiler.diagnostics import Diagnostic, did_you_mean, listed
 from graphnn_compiler.language import nodes as syntax
-from graphnn_compiler.model import checks, parameters
+from graphnn_compiler.language.imports import ImportedFile, Imports
+from graphnn_compiler.model import blocks, cells, checks, functions, layer_expressions, parameters
+from graphnn_compiler.model.emission import ROOT, Emission, Path
 from graphnn_compiler.model.expressions import Expressions
-from graphnn_compiler.model.layers import Layers
-from graphnn_compiler.model.names import Scope
-from graphnn_compiler.model.objectives import Objectives
-from graphnn_compiler.model.predicates import Predicates
-from graphnn_compiler.model.reads import graph_read
+from graphnn_compiler.model.names import Scope, declarations
 from graphnn_compiler.model.rejection import collecting, reject
+from graphnn_compiler.model.statements import Statements, expand
+from graphnn_compiler.model.tensors import ACTIVATIONS
 from graphnn_compiler.model.types import (
-    AssertModel,
-    Bounded,
     DataPath,
-    EdgeExpr,
     InputModel,
     LayerModel,
     Model,
@@ -31,93 +30,96 @@ from graphnn_compiler.model.types import (
     Read,
     TargetModel,
 )
-from graphnn_compiler.model.values import EDGE_TYPES, NODE_TYPES
+from graphnn_compiler.model.values import EDGE_TYPES, NODE_TYPES, Block, Home, Library
 
 EDITION = 1
 SETS = (Read, *NODE_TYPES, *EDGE_TYPES)
 
-_NAMED = (
+_OF_LIBRARIES = (
+    syntax.ImportAs,
+    syntax.ImportNames,
     syntax.Param,
     syntax.Let,
     syntax.GraphDecl,
     syntax.NodesDecl,
     syntax.EdgesDecl,
-    syntax.InputDecl,
-    syntax.TargetDecl,
-    syntax.LayerDecl,
-    syntax.LayerExprDecl,
-    syntax.LossDecl,
-    syntax.MetricDecl,
+    syntax.BlockDecl,
+    syntax.AssertStmt,
 )
-_LATER = {syntax.ImportAs: "import", syntax.ImportNames: "import", syntax.Repeat: "repeat", syntax.BlockDecl: "block"}
+Constants = dict[str, int | float | bool | str]
 
 
 def check(
-    program: syntax.Program, params: Mapping[str, parameters.Given] | None = None
+    program: syntax.Program,
+    params: Mapping[str, parameters.Given] | None = None,
+    imports: Imports | None = None,
 ) -> tuple[Model | None, list[Diagnostic]]:
     """The checked model of a program. `params` are values by name; text stands for what it says."""
-    elaboration = _Elaboration(program, params or {})
-    elaboration.run()
-    problems = elaboration.problems
+    problems: list[Diagnostic] = []
+    emission = Emission(problems, cells.FUNCTIONS, expand)
+    libraries = _Libraries(imports or Imports(), emission)
+    main = _File(program, Home(program.source.folder), emission, libraries, params or {})
+    main.check()
     if any(problem.severity == "error" for problem in problems):
         return None, problems
-    model = elaboration.model()
+    model = _model(program, main.params, emission, libraries.imports)
     problems += checks.run(model)
     return (None if any(problem.severity == "error" for problem in problems) else model), problems
 
 
-class _Elaboration:
-    def __init__(self, program: syntax.Program, params: Mapping[str, parameters.Given]) -> None:
-        self.program = program
-        self.given = params
-        self.problems: list[Diagnostic] = []
-        named = [statement for statement in program.statements if isinstance(statement, _NAMED)]
-        self.scope = Scope({statement.name: statement.name_span for statement in reversed(named)})
-        self.expressions = Expressions(self.scope, program.source.folder)
-        self.layers = Layers(self.expressions, self.problems)
-        self.objectives = Objectives(self.expressions)
-        self.params: dict[str, int | float | bool | str] = {}
-        self.asserts: list[AssertModel] = []
-        self.declared: list[object] = []
+def _model(program: syntax.Program, params: Constants, emission: Emission, imports: Imports) -> Model:
+    """The model of what was declared; for programs without errors."""
 
-    def run(self) -> None:
+    def all_of(type_: type | tuple[type, ...]) -> tuple:
+        return tuple(value for value in emission.declared if isinstance(value, type_))
+
+    inputs, targets = all_of(InputModel), all_of(TargetModel)
+    arrays = [node.default for node in (*inputs, *targets) if isinstance(node.default, Read)]
+    reads = [*all_of(Read), *arrays, *emission.reads]
+    return Model(
+        program.source,
+        EDITION,
+        params,
+        inputs,
+        all_of(LayerModel),
+        targets,
+        all_of(ObjectiveModel),
+        tuple(emission.asserts),
+        all_of(SETS),
+        {read.name: read for read in reads},
+        imports.digests,
+    )
+
+
+class _File(Statements):
+    """The statements of one file: the program, or a file that it imports."""
+
+    def __init__(
+        self,
+        program: syntax.Program,
+        home: Home,
+        emission: Emission,
+        libraries: _Libraries,
+        given: Mapping[str, parameters.Given],
+        path: Path = ROOT,
+    ) -> None:
+        scope = Scope(declarations(program.statements))
+        super().__init__(Expressions(scope, home, emission, path))
+        self.program = program
+        self.libraries = libraries
+        self.given = given
+        self.params: Constants = {}
+
+    def check(self) -> None:
         """Check every statement, in order."""
-        with collecting(self.problems):
+        problems = self.emission.problems
+        with collecting(problems):
             self._edition()
         self._unknown_params()
-        circular = checks.circles(self.program, self.problems)
+        circular = checks.circles(self.program, problems) | blocks.recursive(self.program.statements, problems)
         for name in circular:
             self.scope.refuse(name)
-        for statement in self.program.statements:
-            name = statement.name if isinstance(statement, _NAMED) else ""
-            if name in circular:
-                continue
-            with collecting(self.problems):
-                self._statement(statement, name)
-            if name and name not in self.scope:
-                self.scope.refuse(name)
-
-    def model(self) -> Model:
-        """The model of what was declared; for programs without errors."""
-
-        def all_of(type_: type | tuple[type, ...]) -> tuple:
-            return tuple(value for value in self.declared if isinstance(value, type_))
-
-        inputs, targets = all_of(InputModel), all_of(TargetModel)
-        arrays = [node.default for node in (*inputs, *targets) if isinstance(node.default, Read)]
-        reads = [*all_of(Read), *arrays, *self.expressions.reads]
-        return Model(
-            self.program.source,
-            EDITION,
-            self.params,
-            inputs,
-            all_of(LayerModel),
-            targets,
-            all_of(ObjectiveModel),
-            tuple(self.asserts),
-            all_of(SETS),
-            {read.name: read for read in reads},
-        )
+        self.run(self.program.statements, frozenset(circular))
 
     def _edition(self) -> None:
         edition = self.program.edition
@@ -131,61 +133,106 @@ class _Elaboration:
             if name not in known:
                 otherwise = "its parameters are " + ", ".join(known) if known else "it has no `param` statement"
                 help = did_you_mean(name, known, otherwise)
-                with collecting(self.problems):
+                with collecting(self.emission.problems):
                     reject("E120", f"the program has no parameter `{name}`", self.program.source.whole(), help=help)
 
-    # -------------------------------------------------------------- statements
+    # -------------------------------------------------------------- statements that only files have
 
-    def _statement(self, statement: syntax.Statement, name: str) -> None:
-        self.expressions.declaring = name
+    def statement(self, statement: syntax.Statement) -> None:
         match statement:
-            case syntax.ImportAs() | syntax.ImportNames() | syntax.Repeat() | syntax.BlockDecl():
-                word = _LATER[type(statement)]
-                reject("E112", f"`{word}` is part of the language but not compiled yet", statement.span)
-            case syntax.Next():
-                reject("E112", "`next` has a meaning only inside `repeat`", statement.span)
-            case syntax.AssertStmt(condition=condition, message=message):
-                column = Predicates(self.expressions, "assert").condition(condition)
-                self.asserts.append(AssertModel(column, message, span=condition.span))
+            case syntax.ImportAs(path=path, name=name, name_span=span):
+                scope = self.libraries.scope(self.program, path)
+                self.scope.declare(name, Library(path, scope), span)
+            case syntax.ImportNames():
+                self._import_names(statement)
             case _:
-                value = self._value(statement)
-                self.scope.declare(name, value, statement.name_span)
-                if not isinstance(statement, syntax.Let):
-                    self.declared.append(value)
+                super().statement(statement)
 
-    def _value(self, statement: syntax.Statement) -> object:
-        match statement:
-            case syntax.Param():
-                return self._param(statement)
-            case syntax.Let(value=value):
-                return self.expressions.value(value)
-            case syntax.GraphDecl(name=name, value=value):
-                return graph_read(self.expressions, value, name)
-            case syntax.NodesDecl(value=value):
-                return self.expressions.nodes(value, "the value of `nodes`")
-            case syntax.EdgesDecl():
-                return self._edges(statement)
-            case syntax.InputDecl():
-                return self.layers.input(statement)
-            case syntax.TargetDecl():
-                return self.layers.target(statement)
-            case syntax.LayerDecl():
-                return self.layers.layer(statement)
-            case syntax.LayerExprDecl():
-                return self.layers.expression(statement)
-            case syntax.LossDecl() | syntax.MetricDecl():
-                return self.objectives.objective(statement)
-        raise AssertionError(statement)
+    def _import_names(self, statement: syntax.ImportNames) -> None:
+        scope = self.libraries.scope(self.program, statement.path)
+        for one in statement.names:
+            with collecting(self.emission.problems):
+                if one.name not in scope:
+                    otherwise = f"it declares {listed(scope.own) or 'nothing'}"
+                    help = did_you_mean(one.name, scope.own, otherwise)
+                    reject("E144", f"`{statement.path}` declares no `{one.name}`", one.span, help=help)
+                value = scope.lookup(syntax.Name(one.name, span=one.span))
+                if isinstance(value, Block):
+                    _check_name(one.alias or one.name, one)
+                self.scope.declare(one.alias or one.name, value, one.span)
 
-    def _param(self, statement: syntax.Param) -> object:
-        value = parameters.parameter(self.expressions, statement, self.given.get(statement.name))
-        self.params[statement.name] = value.shown if isinstance(value, DataPath) else value
-        return value
+    def declare(self, statement: syntax.Statement, name: str) -> None:
+        if isinstance(statement, syntax.BlockDecl):
+            _check_name(name, statement)
+        if not isinstance(statement, syntax.Param):
+            super().declare(statement, name)
+            return
+        value = parameters.parameter(self.expressions, statement, self.given.get(name))
+        self.params[name] = value.shown if isinstance(value, DataPath) else value
+        self.scope.declare(name, value, statement.name_span)
 
-    def _edges(self, statement: syntax.EdgesDecl) -> EdgeExpr:
-        base = self.expressions.edges(statement.value, "the value of `edges`")
-        if statement.domain is None:
-            return base
-        sources = self.expressions.nodes(statement.domain.sources, "the domain's sources")
-        targets = self.expressions.nodes(statement.domain.targets, "the domain's targets")
-        return Bounded(base, sources, targets, span=statement.value.span)
+
+def _check_name(name: str, node: syntax.BlockDecl | syntax.ImportedName) -> None:
+    span = node.name_span if isinstance(node, syntax.BlockDecl) else node.span
+    if name in (*functions.FUNCTIONS, *layer_expressions.LAYER_FUNCTIONS, *ACTIVATIONS, *cells.FUNCTIONS, "read"):
+        reject("E102", f"`{name}` is a built-in function and cannot be declared", span, help="choose another name")
+
+
+# ------------------------------------------------------------------ imported files
+
+
+class _LibraryFile(_File):
+    """A file that is imported: it declares sets, constants and blocks; of what it reads nothing is read unless used."""
+
+    def statement(self, statement: syntax.Statement) -> None:
+        if not isinstance(statement, _OF_LIBRARIES):
+            help = "put it into a `block`, or into the program itself"
+            reject("E151", f"an imported file cannot declare {_what(statement)}", statement.span, help=help)
+        if isinstance(statement, syntax.Param) and statement.default is None:
+            help = "only the parameters of the program itself can be given with `-p` or `params=`"
+            reject("E121", f"parameter `{statement.name}` has no value", statement.name_span, help=help)
+        super().statement(statement)
+
+    def declare(self, statement: syntax.Statement, name: str) -> None:
+        before = len(self.emission.declared)
+        super().declare(statement, name)
+        self.emission.reads += [value for value in self.emission.declared[before:] if isinstance(value, Read)]
+        del self.emission.declared[before:]
+
+
+def _what(statement: syntax.Statement) -> str:
+    words = {
+        syntax.InputDecl: "an input",
+        syntax.TargetDecl: "a target",
+        syntax.LossDecl: "a loss",
+        syntax.MetricDecl: "a metric",
+    }
+    return words.get(type(statement), "layers")
+
+
+class _Libraries:
+    """The names of every imported file, which is elaborated once however often it is imported."""
+
+    def __init__(self, imports: Imports, emission: Emission) -> None:
+        self.imports = imports
+        self._emission = emission
+        self._scopes: dict[str, Scope] = {}
+        self._stems: Counter[str] = Counter()
+
+    def scope(self, program: syntax.Program, path: str) -> Scope:
+        """The names of the file that a program imports as `path`."""
+        file = self.imports.file(program.source, path)
+        if file.shown not in self._scopes:
+            self._scopes[file.shown] = self._elaborated(file)
+        return self._scopes[file.shown]
+
+    def _elaborated(self, file: ImportedFile) -> Scope:
+        shown = PurePosixPath(file.shown)
+        stem = "".join(letter if letter.isalnum() else "_" for letter in shown.stem)
+        self._stems[stem] += 1
+        number = self._stems[stem]
+        name = stem if number == 1 else f"{stem}_{number}"
+        home = Home(file.program.source.folder, str(shown.parent))
+        library = _LibraryFile(file.program, home, self._emission, self, {}, ROOT.child(name))
+        library.check()
+        return library.scope

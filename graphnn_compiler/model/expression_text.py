@@ -10,6 +10,16 @@ import json
 from collections import Counter
 from typing import assert_never
 
+from graphnn_compiler.model.column_rules import (
+    Group,
+    GroupMembers,
+    Match,
+    Nearest,
+    OpenColumnRule,
+    Pairs,
+    Top,
+    Within,
+)
 from graphnn_compiler.model.columns import (
     ColumnExpr,
     ColumnRef,
@@ -21,6 +31,7 @@ from graphnn_compiler.model.columns import (
     Scalar,
     Value,
 )
+from graphnn_compiler.model.distance_rules import Closure, DistanceRule, Hops, LevelEdges, LevelNodes, Levels, Walks
 from graphnn_compiler.model.tensors import (
     Apply,
     Arithmetic,
@@ -48,9 +59,12 @@ from graphnn_compiler.model.types import (
     Offset,
     OneToOne,
     RandomDegree,
+    RandomPairs,
     RelationEdges,
     Reverse,
     Same,
+    Shuffled,
+    Stencil,
     Sym,
     Table,
 )
@@ -70,6 +84,18 @@ def literal(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _stencil(expr: Stencil) -> str:
+    wrap = f"wrap = {literal(expr.wrap)}"
+    if expr.shape is None:
+        return f"offset({[step for (step,) in expr.offsets]}, {wrap})"
+    return f"offset({[list(it) for it in expr.offsets]}, shape = {list(expr.shape)}, {wrap})"
+
+
+def _stream(expr: RandomDegree | RandomPairs | Shuffled) -> str:
+    seed = "the build's" if expr.seed is None else str(expr.seed)
+    return f"seed = {seed}, stream = {literal(expr.stream)}"
 
 
 class ExpressionText:
@@ -118,7 +144,7 @@ class ExpressionText:
 
     def _body(self, expr: NodeExpr | EdgeExpr) -> Written:
         match expr:
-            case GraphNodes() | IntegerUnits() | FilteredNodes() | EdgeEnds():
+            case GraphNodes() | IntegerUnits() | FilteredNodes() | EdgeEnds() | Group() | LevelNodes():
                 return self._nodes(expr), _ATOM
             case EdgeOperation(operator=operator, left=left, right=right):
                 return self._binary(operator, self._set(left), self._set(right))
@@ -137,6 +163,10 @@ class ExpressionText:
                 return f"{self._within(self._set(base), _ATOM)}[{self.column(predicate)}]"
             case EdgeEnds(edges=edges, side=side):
                 return f"{side}({self.edges(edges)})"
+            case Group(base=base, by=by):
+                return f"group({self.nodes(base)}, by = {self.column(by)})"
+            case LevelNodes(levels=levels, index=index):
+                return f"{self._levels(levels)}[{index}].nodes"
             case _:
                 assert_never(expr)
 
@@ -155,8 +185,15 @@ class ExpressionText:
                 return "one_to_one"
             case Offset(low=low, high=high, wrap=wrap):
                 return f"offset({low}..{high}, wrap = {literal(wrap)})"
+            case Stencil():
+                return _stencil(expr)
             case RandomDegree():
                 return self._random(expr)
+            case RandomPairs(p=p, among=among):
+                chance = literal(p) if isinstance(p, float) else self.column(p)
+                return f"random(p = {chance}, among = {self._among(among)}, {_stream(expr)})"
+            case Shuffled(base=base, keep=keep):
+                return f"shuffled({self.edges(base)}, keep = {keep}, {_stream(expr)})"
             case Sym(base=base):
                 return f"sym({self.edges(base)})"
             case RelationEdges(base=base, relation=relation):
@@ -165,6 +202,14 @@ class ExpressionText:
                 return f"{self._within(self._set(base), _ATOM)}[{self.column(predicate)}]"
             case Bounded(base=base, sources=sources, targets=targets):
                 return f"({self.edges(base)} from {self.nodes(sources)} to {self.nodes(targets)})"
+            case Within() | Nearest() | Match() | Pairs():
+                return self._column_rule(expr)
+            case Hops() | Walks() | Closure() | LevelEdges():
+                return self._distance_rule(expr)
+            case Top(base=base, k=k, by=by, per=per):
+                return f"top({self.edges(base)}, {k}, by = {self.column(by)}, per = {per})"
+            case GroupMembers(group=group):
+                return self.member(group, "members")
             case EdgeOperation() | Reverse():
                 return self._body(expr)[0]
             case _:
@@ -175,12 +220,42 @@ class ExpressionText:
             degree = f"{expr.degree[0]}..{expr.degree[1]}"
         else:
             degree = str(expr.degree) if isinstance(expr.degree, int) else self.column(expr.degree)
-        among = "all" if expr.among is None else self.edges(expr.among)
-        seed = "the build's" if expr.seed is None else str(expr.seed)
-        return (
-            f"random(in_degree = {degree}, among = {among}, seed = {seed}, shortfall = {expr.shortfall}, "
-            f"stream = {literal(expr.stream)})"
-        )
+        among, shortfall = self._among(expr.among), expr.shortfall
+        return f"random(in_degree = {degree}, among = {among}, shortfall = {shortfall}, {_stream(expr)})"
+
+    def _among(self, among: EdgeExpr | None) -> str:
+        return "all" if among is None else self.edges(among)
+
+    def _column_rule(self, expr: OpenColumnRule) -> str:
+        match expr:
+            case Within(radius=radius, at=at, metric=metric):
+                return f"within({literal(radius)}, at = {self._columns(at)}, metric = {metric})"
+            case Nearest(k=k, at=at, metric=metric, shortfall=shortfall):
+                return f"nearest({k}, at = {self._columns(at)}, metric = {metric}, shortfall = {shortfall})"
+            case Match(equations=equations):
+                level = _PRECEDENCE["=="] + 1
+                sides = [[self._within(self._column(side), level) for side in equation] for equation in equations]
+                return f"match({' and '.join(f'{source} == {target}' for source, target in sides)})"
+            case Pairs(predicate=predicate, limit=limit):
+                return f"pairs({self.column(predicate)}, limit = {limit})"
+
+    def _distance_rule(self, expr: DistanceRule) -> str:
+        match expr:
+            case Hops(base=base, low=low, high=high):
+                return f"hops({self.edges(base)}, {low}..{high})"
+            case Walks(base=base, length=length):
+                return f"walks({self.edges(base)}, {length})"
+            case Closure(base=base):
+                return f"closure({self.edges(base)})"
+            case LevelEdges(levels=levels, index=index):
+                return f"{self._levels(levels)}[{index}].edges"
+
+    def _levels(self, levels: Levels) -> str:
+        root = "added" if levels.root is None else literal(levels.root)
+        return f"levels({self.edges(levels.base)}, root = {root}, depth = {levels.depth})"
+
+    def _columns(self, exprs: tuple[ColumnExpr, ...]) -> str:
+        return f"[{', '.join(self.column(expr) for expr in exprs)}]"
 
     # -------------------------------------------------------------- columns
 

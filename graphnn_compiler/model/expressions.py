@@ -6,13 +6,20 @@ over columns have modules of their own. Not for: statements, options.
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path as FilePath
 from typing import NoReturn
 
-from graphnn_compiler.diagnostics import count, did_you_mean
+from graphnn_compiler.diagnostics import count, did_you_mean, listed
 from graphnn_compiler.language import nodes as syntax
 from graphnn_compiler.model import scalars
+from graphnn_compiler.model.binding import bound
+from graphnn_compiler.model.column_rules import Group, GroupMembers
+from graphnn_compiler.model.distance_calls import level, level_member
+from graphnn_compiler.model.distance_rules import Level, Levels
+from graphnn_compiler.model.emission import ROOT, Emission, Path
 from graphnn_compiler.model.functions import call
 from graphnn_compiler.model.names import Scope
 from graphnn_compiler.model.predicates import Predicates
@@ -34,32 +41,73 @@ from graphnn_compiler.model.types import (
     RelationEdges,
     Reverse,
     Same,
-    bound,
 )
-from graphnn_compiler.model.values import EDGE_TYPES, NODE_TYPES, NumberRange, Value, kind_of
+from graphnn_compiler.model.values import EDGE_TYPES, NODE_TYPES, Home, Library, NumberRange, Value, kind_of
 from graphnn_compiler.source import Span
 
 _LONGEST_TEXT = 100_000
 
 
 class Expressions:
-    """Evaluates expressions in one scope; `folder` is what the program's paths are relative to.
+    """Evaluates expressions in one scope of the file `home`; what it makes goes to `emission`, named below `base`.
 
-    `declaring` is the name being declared, which names tables and random streams; `reads` collects every table.
+    `declaring` is the name being declared, which names tables and random streams.
     """
 
-    def __init__(self, scope: Scope, folder: Path) -> None:
+    def __init__(self, scope: Scope, home: Home, emission: Emission, path: Path = ROOT) -> None:
         self.scope = scope
-        self.folder = folder
+        self.home = home
+        self.emission = emission
+        self.base = path
         self.declaring = ""
-        self.reads: list[Read] = []
         self._streams: Counter[str] = Counter()
+        self._enclosing = path
+        self._direct: syntax.Expr | None = None
+        self._taken: dict[Path, set[str]] = defaultdict(set)
 
     def stream_name(self) -> str:
         """The name of the next random stream of the declaration: its own name, then `name/2`, `name/3`, .."""
         self._streams[self.declaring] += 1
         number = self._streams[self.declaring]
         return self.declaring if number == 1 else f"{self.declaring}/{number}"
+
+    # -------------------------------------------------------------- the names of layers that calls make
+
+    @contextmanager
+    def declaring_at(self, path: Path, direct: syntax.Expr | None = None) -> Iterator[None]:
+        """What is evaluated in the block belongs to `path`; the call `direct` has the path for itself."""
+        before = self._enclosing, self._direct, self.declaring
+        self._enclosing, self._direct, self.declaring = path, direct, path.parameters
+        try:
+            yield
+        finally:
+            self._enclosing, self._direct, self.declaring = before
+
+    def call_path(self, call: syntax.Call, name: str) -> Path:
+        """Where the layers go that a call of `name` makes."""
+        return self._enclosing if call is self._direct else self.free_path(self._enclosing, name)
+
+    def free_path(self, path: Path, name: str) -> Path:
+        """A path below another one: `name`, or `name_2`, `name_3`, .. where that is taken."""
+        taken, free, number = self._taken[path], name, 1
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken.add(free)
+        return path.child(free)
+
+    def take(self, path: Path, names: Iterable[str]) -> None:
+        """Keep names below a path free of calls."""
+        self._taken[path].update(names)
+
+    def callee(self, function: syntax.Expr) -> Value:
+        """What is called, where it is a name of the program or of an imported file; None for built-in functions."""
+        match function:
+            case syntax.Name(id=name) if name in self.scope:
+                return self.scope.lookup(function)
+            case syntax.Member(base=syntax.Name(id=name)) if name in self.scope:
+                return self.value(function)
+        return None
 
     # -------------------------------------------------------------- one kind of value
 
@@ -93,7 +141,7 @@ class Expressions:
     def path(self, expr: syntax.Expr, what: str) -> DataPath:
         value = self.value(expr)
         if isinstance(value, str):
-            return DataPath(self.folder / value, value)
+            return self.home.data(value)
         if not isinstance(value, DataPath):
             self._wrong_kind(expr.span, what, "the path of a file", value)
         return value
@@ -134,7 +182,8 @@ class Expressions:
     def _integer_units(self, size: int | float, span: Span, what: str) -> IntegerUnits:
         if not isinstance(size, int) or size < 1:
             reject("E411", f"{what} must be a whole number of units, at least 1, not {size}", span)
-        return IntegerUnits(size, span=span)
+        units: IntegerUnits = self.emission.interned(IntegerUnits(size, span=span))
+        return units
 
     def _wrong_kind(self, span: Span, what: str, wanted: str, value: Value) -> NoReturn:
         reject("E110", f"{what} must be {wanted}, not {kind_of(value)}", span)
@@ -143,6 +192,9 @@ class Expressions:
 
     def value(self, expr: syntax.Expr) -> Value:
         """The meaning of an expression outside brackets and clause options."""
+        return self.emission.interned(self._evaluated(expr))
+
+    def _evaluated(self, expr: syntax.Expr) -> Value:
         match expr:
             case syntax.Name():
                 return self._name(expr)
@@ -221,7 +273,7 @@ class Expressions:
         self._text(left.shown, right, span)
         if symbol == "/":
             return DataPath(left.path / right, f"{left.shown.rstrip('/')}/{right}")
-        return DataPath(Path(str(left.path) + right), left.shown + right)
+        return DataPath(FilePath(str(left.path) + right), left.shown + right)
 
     def _compare(self, expr: syntax.Compare) -> bool:
         left, right = self.value(expr.left), self.value(expr.right)
@@ -255,9 +307,21 @@ class Expressions:
                     return GraphNodes(base, expr.name, span=expr.span)
             help = did_you_mean(expr.name, ("nodes", "edges"), "a graph has `.nodes` and `.edges`")
             reject("E111", f"a graph has no `.{expr.name}`", expr.name_span, help=help)
+        if isinstance(base, Group) and expr.name == "members":
+            return GroupMembers(base, span=expr.span)
+        if isinstance(base, Level):
+            return level_member(base, expr)
         if isinstance(base, NODE_TYPES):
             return NodeColumn(base, expr.name, span=expr.span)
+        if isinstance(base, Library):
+            return self._imported(base, expr)
         reject("E111", f"{kind_of(base)} has no `.{expr.name}`", expr.name_span)
+
+    def _imported(self, library: Library, expr: syntax.Member) -> Value:
+        if expr.name not in library.scope:
+            help = did_you_mean(expr.name, library.scope.own, f"it declares {listed(library.scope.own) or 'nothing'}")
+            reject("E144", f"`{library.shown}` declares no `{expr.name}`", expr.name_span, help=help)
+        return library.scope.lookup(syntax.Name(expr.name, span=expr.name_span))
 
     def _call(self, expr: syntax.Call) -> Value:
         return call(self, expr)
@@ -272,6 +336,8 @@ class Expressions:
             return FilteredEdges(base, Predicates(self, "edge").condition(expr.index), span=expr.span)
         if isinstance(base, tuple):
             return self._item(base, expr)
+        if isinstance(base, Levels):
+            return level(self, base, expr)
         reject("E110", f"brackets select from node sets, edge sets and lists, not from {kind_of(base)}", expr.base.span)
 
     def _item(self, items: tuple[Value, ...], expr: syntax.Select) -> Value:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from graphnn_compiler.diagnostics import did_you_mean
 from graphnn_compiler.language import nodes as syntax
-from graphnn_compiler.model import scalars
-from graphnn_compiler.model.columns import ColumnRef
-from graphnn_compiler.model.predicates import Predicates
+from graphnn_compiler.model import column_rule_calls, distance_calls, scalars
+from graphnn_compiler.model.offsets import offset
+from graphnn_compiler.model.random_functions import random, shuffled
 from graphnn_compiler.model.reads import table
 from graphnn_compiler.model.rejection import reject
-from graphnn_compiler.model.signatures import Signature, bind, choice
-from graphnn_compiler.model.types import EdgeEnds, InputModel, IntegerUnits, LayerModel, Offset, RandomDegree, Sym
-from graphnn_compiler.model.values import NumberRange, Value, kind_of
+from graphnn_compiler.model.signatures import Signature, bind
+from graphnn_compiler.model.types import EdgeEnds, InputModel, IntegerUnits, LayerModel, Sym
+from graphnn_compiler.model.values import Block, Value, kind_of
 
 if TYPE_CHECKING:
     from graphnn_compiler.model.expressions import Expressions
@@ -30,20 +30,20 @@ _ANOTHER_EDITION = {
     "max_aggregate": "max aggregation",
     "sample": "neighbour sampling",
 }
-_NOT_COMPILED_YET = (
-    "shuffled", "within", "nearest", "match", "pairs", "hops", "walks", "closure", "top", "group", "levels",
-)  # fmt: skip
 
 
 def call(expressions: Expressions, expr: syntax.Call) -> Value:
-    """The value of a call of a built-in function."""
+    """The value of a call of a block or of a built-in function."""
+    callee = expressions.callee(expr.function)
+    if isinstance(callee, Block):
+        return expressions.emission.expand(expressions, callee, expr)
     if not isinstance(expr.function, syntax.Name):
         reject("E108", "only a function's name can be called", expr.function.span)
     name = expr.function.id
     if name in FUNCTIONS:
         return FUNCTIONS[name](expressions, expr)
-    if name in _NOT_COMPILED_YET:
-        reject("E112", f"`{name}` is part of the language but not compiled yet", expr.span)
+    if name in expressions.emission.functions:
+        return expressions.emission.functions[name](expressions, expr)
     if name in _ANOTHER_EDITION:
         reject("E113", f"{_ANOTHER_EDITION[name]} is not part of edition 1", expr.span)
     if name in expressions.scope:
@@ -55,63 +55,6 @@ def call(expressions: Expressions, expr: syntax.Call) -> Value:
 
 
 # ------------------------------------------------------------------ connectivity rules
-
-
-def _random(expressions: Expressions, expr: syntax.Call) -> RandomDegree:
-    bound = bind(expr, Signature("random", (), ("in_degree", "p", "among", "seed", "shortfall")))
-    if "p" in bound:
-        reject("E112", "`random(p = ..)` is part of the language but not compiled yet", bound["p"].span)
-    if "in_degree" not in bound:
-        reject("E109", "`random` lacks `in_degree`", expr.span, help="as in `random(in_degree = 2..6)`")
-    among = bound.get("among")
-    seed = bound.get("seed")
-    shortfall = bound.get("shortfall")
-    word = expressions.string(shortfall.value, "`shortfall`") if shortfall else "error"
-    return RandomDegree(
-        _degree(expressions, bound["in_degree"].value),
-        expressions.edges(among.value, "`among`") if among else None,
-        expressions.integer(seed.value, "`seed`") if seed else None,
-        expressions.stream_name(),
-        choice(word, ("error", "all"), "`shortfall`", shortfall.value.span if shortfall else expr.span),  # type: ignore[arg-type]
-        span=expr.span,
-    )
-
-
-def _degree(expressions: Expressions, expr: syntax.Expr) -> int | tuple[int, int] | ColumnRef:
-    node = isinstance(expr, syntax.Name) and expr.id not in expressions.scope
-    if node or isinstance(expr, syntax.Member):
-        column = Predicates(expressions, "node").column(expr)
-        if isinstance(column, ColumnRef):
-            return column
-    value = expressions.value(expr)
-    low, high = (value.low, value.high) if isinstance(value, NumberRange) else (value, value)
-    if type(low) is not int or type(high) is not int or min(low, high) < 0:
-        help = "as in `in_degree = 4`, `in_degree = 2..6` or the name of a node column"
-        reject("E107", "`in_degree` must be a whole number or a range of them, not negative", expr.span, help=help)
-    if low > high:
-        help = f"write it as `{high}..{low}`, lowest first"
-        reject("E307", f"the range of in-degrees `{low}..{high}` is empty", expr.span, help=help)
-    return (low, high) if isinstance(value, NumberRange) else low
-
-
-def _offset(expressions: Expressions, expr: syntax.Call) -> Offset:
-    bound = bind(expr, Signature("offset", ("offsets",), ("wrap", "shape"), required=1))
-    if "shape" in bound:
-        reject(
-            "E112", "`offset` in several dimensions is part of the language but not compiled yet", bound["shape"].span
-        )
-    value = expressions.value(bound["offsets"].value)
-    if isinstance(value, tuple):
-        reject("E112", "`offset` of a list is part of the language but not compiled yet", bound["offsets"].span)
-    low, high = (value.low, value.high) if isinstance(value, NumberRange) else (value, value)
-    place = bound["offsets"].span
-    if type(low) is not int or type(high) is not int:
-        reject("E107", "`offset` needs a whole number or a range of them", place, help="as in `offset(-2..2)`")
-    if low > high:
-        help = f"write it as `offset({high}..{low})`, lowest first"
-        reject("E302", f"the range of offsets `{low}..{high}` is empty", place, help=help)
-    wrap = expressions.boolean(bound["wrap"].value, "`wrap`") if "wrap" in bound else False
-    return Offset(low, high, wrap, span=expr.span)
 
 
 def _sym(expressions: Expressions, expr: syntax.Call) -> Sym:
@@ -183,8 +126,19 @@ def _extreme(expressions: Expressions, expr: syntax.Call) -> int | float:
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    "random": _random,
-    "offset": _offset,
+    "within": column_rule_calls.within,
+    "nearest": column_rule_calls.nearest,
+    "match": column_rule_calls.match,
+    "pairs": column_rule_calls.pairs,
+    "top": column_rule_calls.top,
+    "group": column_rule_calls.group,
+    "hops": distance_calls.hops,
+    "walks": distance_calls.walks,
+    "closure": distance_calls.closure,
+    "levels": distance_calls.levels,
+    "random": random,
+    "shuffled": shuffled,
+    "offset": offset,
     "sym": _sym,
     "table": table,
     "range": _range,

@@ -33,13 +33,13 @@ from graphnn_compiler.model.tensors import (
     TensorExpr,
 )
 from graphnn_compiler.model.types import InputModel, IntegerUnits, LayerModel, NodeExpr
-from graphnn_compiler.model.values import kind_of
+from graphnn_compiler.model.values import Block, kind_of
 from graphnn_compiler.source import Span
 
 if TYPE_CHECKING:
     from graphnn_compiler.model.expressions import Expressions
 
-_NOT_COMPILED_YET = ("gru", "lstm", "batchnorm")
+_NOT_COMPILED_YET = ("batchnorm",)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class LayerExpressions:
     def build(self, expr: syntax.Expr) -> Tensor:
         """The value of a layer's expression."""
         match expr:
-            case syntax.Call(function=syntax.Name(id=name)) if name in _FUNCTIONS or name in ACTIVATIONS:
-                return _FUNCTIONS.get(name, LayerExpressions._activation)(self, expr)
+            case syntax.Call(function=syntax.Name(id=name)) if name in LAYER_FUNCTIONS or name in ACTIVATIONS:
+                return LAYER_FUNCTIONS.get(name, LayerExpressions._activation)(self, expr)
             case syntax.Call(function=syntax.Name(id=name)) if name in _NOT_COMPILED_YET:
                 reject("E112", f"`{name}` is part of the language but not compiled yet", expr.span)
             case syntax.Binary(operator="+" | "-" | "*" | "/" as operator, left=left, right=right):
@@ -123,7 +123,9 @@ class LayerExpressions:
         reject("E110", f"a layer is needed here, not {kind_of(value)}", expr.span)
 
     def _known_function(self, name: syntax.Name) -> None:
-        known = (*_FUNCTIONS, *ACTIVATIONS)
+        if name.id in self.expressions.scope or name.id in self.expressions.emission.functions:
+            return
+        known = (*LAYER_FUNCTIONS, *ACTIVATIONS)
         near = did_you_mean(name.id, known)
         if near and name.id not in FUNCTIONS:
             reject("E108", f"unknown function `{name.id}`", name.span, help=near)
@@ -191,6 +193,24 @@ class LayerExpressions:
         return Tensor(Mean(inner.expr, "channels"), 1, False, inner.units)
 
 
+def is_layer_expression(expressions: Expressions, expr: syntax.Expr) -> bool:
+    """Whether an expression, by its form and the names in it, is one over layers."""
+    match expr:
+        case syntax.Name(id=name):
+            value = expressions.scope.lookup(expr) if name in expressions.scope else None
+            return isinstance(value, InputModel | LayerModel)
+        case syntax.Binary(operator="+" | "-" | "*" | "/", left=left, right=right):
+            return is_layer_expression(expressions, left) or is_layer_expression(expressions, right)
+        case syntax.Unary(operator="-", operand=operand):
+            return is_layer_expression(expressions, operand)
+        case syntax.Call(function=syntax.Name(id=name)) if name in LAYER_FUNCTIONS or name in ACTIVATIONS:
+            return any(is_layer_expression(expressions, argument.value) for argument in expr.arguments)
+        case syntax.Call(function=function):
+            makes = isinstance(function, syntax.Name) and function.id in expressions.emission.functions
+            return makes or isinstance(expressions.callee(function), Block)
+    return False
+
+
 def dropout_rate(expressions: Expressions, expr: syntax.Expr) -> float:
     """A dropout rate: the probability, in [0, 1), with which a value is left out."""
     rate = expressions.number(expr, "the dropout rate")
@@ -199,7 +219,7 @@ def dropout_rate(expressions: Expressions, expr: syntax.Expr) -> float:
     return float(rate)
 
 
-_FUNCTIONS: Mapping[str, Callable[[LayerExpressions, syntax.Call], Tensor]] = {
+LAYER_FUNCTIONS: Mapping[str, Callable[[LayerExpressions, syntax.Call], Tensor]] = {
     "concat": LayerExpressions._concat,
     "dropout": LayerExpressions._dropout,
     "row_normalize": LayerExpressions._row_normalize,

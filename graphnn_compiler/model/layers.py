@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from graphnn_compiler.diagnostics import Diagnostic
 from graphnn_compiler.language import nodes as syntax
-from graphnn_compiler.model import options
+from graphnn_compiler.model import options, weight_options
 from graphnn_compiler.model.columns import ColumnExpr, ColumnRef, walk
+from graphnn_compiler.model.emission import Path
 from graphnn_compiler.model.layer_expressions import LayerExpressions, Tensor, dropout_rate
 from graphnn_compiler.model.predicates import Predicates
 from graphnn_compiler.model.reads import array_read
 from graphnn_compiler.model.rejection import Rejected, collecting, reject
-from graphnn_compiler.model.tensors import LINEAR
+from graphnn_compiler.model.tensors import LINEAR, Ref
 from graphnn_compiler.model.types import (
     All,
     ClauseModel,
@@ -28,9 +29,8 @@ from graphnn_compiler.model.types import (
     Read,
     Shape,
     TargetModel,
-    WeightsSpec,
 )
-from graphnn_compiler.model.values import kind_of
+from graphnn_compiler.model.values import Block, kind_of
 
 if TYPE_CHECKING:
     from graphnn_compiler.model.expressions import Expressions
@@ -93,11 +93,12 @@ class Layers:
         frozen = False
         with collecting([]):  # what is wrong with it is reported with the other options
             frozen = "trainable" in given and not self.expressions.boolean(given["trainable"], "`trainable`")
+        path = self.expressions.base.child(decl.name)
         clauses: list[ClauseModel] = []
         labels: dict[str, syntax.Clause] = {}
         for clause in decl.clauses:
             with collecting(self.problems):
-                clauses.append(self._clause(decl.name, clause, shape, labels, not frozen))
+                clauses.append(self._clause(path, clause, shape, labels, not frozen, clauses))
         layer = self._with_options(decl, shape, given, clauses)
         if len(self.problems) > before or len(clauses) < len(decl.clauses):
             raise Rejected(None)
@@ -111,14 +112,16 @@ class Layers:
         with collecting(self.problems):
             bias = options.bias(given["bias"]) if "bias" in given else bias
         common = self._common_options(given, shape.channel_axis, shape.units)
+        path = self.expressions.base.child(decl.name)
         return LayerModel(
-            decl.name,
+            path.name,
             shape,
             tuple(clauses),
             channels=shape.channels,
             channel_axis=shape.channel_axis,
             bias=bias,  # type: ignore[arg-type]  # checked by options.bias
             output=decl.kind == "output",
+            parameters_of=path.parameters,
             span=decl.name_span,
             **common,  # type: ignore[arg-type]  # the fields that _common_options names
         )
@@ -147,21 +150,23 @@ class Layers:
     # -------------------------------------------------------------- clauses
 
     def _clause(
-        self, layer: str, clause: syntax.Clause, shape: Shape, labels: dict[str, syntax.Clause], trainable: bool
+        self,
+        layer: Path,
+        clause: syntax.Clause,
+        shape: Shape,
+        labels: dict[str, syntax.Clause],
+        trainable: bool,
+        before: list[ClauseModel],
     ) -> ClauseModel:
-        source = self._source(clause.source)
-        label = clause.label or source.name
+        label = clause.label or self._label_of(clause.source)
         self._unique_label(label, clause, labels)
         expressions = self.expressions
-        expressions.declaring = f"{layer}.{label}"
+        source = self._source(clause.source, expressions.free_path(layer, f"{label}_input"))
+        expressions.declaring = layer.child(label).parameters
         rule = expressions.edges(clause.rule, "the rule after `via`")
         given = options.by_name(clause.options, options.CLAUSE_OPTIONS, "a clause", self.problems)
-        if "mix" in given:
-            options.mix(given["mix"])
-        weights = WeightsSpec(span=clause.span)
-        if "weights" in given:
-            weights = options.weights(expressions, given["weights"])
-        normed = options.norm(expressions, given["norm"]) if "norm" in given else NormSpec(span=clause.span)
+        weights = weight_options.weights(expressions, given, layer, before, clause.span)
+        normed = weight_options.norm(expressions, given["norm"]) if "norm" in given else NormSpec(span=clause.span)
         scale = Predicates(expressions, "clause").column(given["scale"]) if "scale" in given else None
         init_span = given["init"].span if "init" in given else clause.span
         init = options.init(expressions, given["init"]) if "init" in given else "glorot"
@@ -175,16 +180,24 @@ class Layers:
         self._check_channels(model, source, shape)
         return model
 
-    def _source(self, expr: syntax.Expr) -> InputModel | LayerModel:
-        if not isinstance(expr, syntax.Name | syntax.Member):
-            help = "declare it first, as in `layer tmp = ..`, and write `from tmp`"
-            reject(
-                "E112", "an expression after `from` is part of the language but not compiled yet", expr.span, help=help
-            )
+    def _source(self, expr: syntax.Expr, path: Path) -> InputModel | LayerModel:
+        """The layer after `from`; an expression over layers becomes a layer of its own at `path`."""
+        if not isinstance(expr, syntax.Name | syntax.Member | syntax.Number):
+            return named_layer(self.expressions, expr, path, "the source after `from`")
         value = self.expressions.value(expr)
         if not isinstance(value, InputModel | LayerModel):
             reject("E110", f"`from` needs an input or a layer, not {kind_of(value)}", expr.span)
         return value
+
+    def _label_of(self, source: syntax.Expr) -> str:
+        """The label of a clause without `as`: the name of its source, or of the block that makes it."""
+        match source:
+            case syntax.Name(id=name) | syntax.Member(name=name):
+                return name
+            case syntax.Call(function=function) if isinstance(self.expressions.callee(function), Block):
+                return self._label_of(function)
+        help = "name the clause after its rule, as in `from relu(h + x) via near as mixed`"
+        reject("E143", "a source that has no name needs a label", source.span, help=help)
 
     def _unique_label(self, label: str, clause: syntax.Clause, labels: dict[str, syntax.Clause]) -> None:
         place = clause.label_span or clause.source.span
@@ -205,8 +218,14 @@ class Layers:
         if clause.weights.mode == "fixed" and c_in != shape.channels:
             message = f"fixed weights cannot turn {c_in} channels into {shape.channels}"
             reject("E407", message, clause.weights.span, help="use `weights = shared`, or equal numbers of channels")
+        if clause.weights.mix != "full" and c_in != shape.channels:
+            message = f"weights with `mix = {clause.weights.mix}` cannot turn {c_in} channels into {shape.channels}"
+            reject("E420", message, clause.span, help="use `mix = full`, or equal numbers of channels")
         if not isinstance(clause.rule, All):
             return
+        if clause.norm.per is not None:
+            help = "list the pairs, as a table or with a rule"
+            reject("E408", "`per` needs edges, and `all` never becomes an edge list", clause.norm.span, help=help)
         if clause.weights.mode == "per":
             help = "use `per_edge` or `shared`, or list the pairs, as a table or with a rule"
             reject("E408", "`per` needs edges, and `all` never becomes an edge list", clause.weights.span, help=help)
@@ -230,14 +249,16 @@ class Layers:
             raise Rejected(None)
         if shape is None and tensor.units is not None:
             shape = Shape(tensor.units, channels, channel_axis, span=decl.value.span)
+        path = self.expressions.base.child(decl.name)
         return LayerModel(
-            decl.name,
+            path.name,
             shape,
             value=tensor.expr,
             reference_spans=builder.reference_spans,
             channels=channels,
             channel_axis=channel_axis,
             output=decl.kind == "output",
+            parameters_of=path.parameters,
             span=decl.name_span,
             **common,  # type: ignore[arg-type]  # the fields that _common_options names
         )
@@ -249,6 +270,29 @@ class Layers:
             message = f"`{decl.name}` is declared with {shape.channels} channels, its expression has {tensor.channels}"
             reject("E403", message, decl.value.span, related=[(shape.span, "declared here")])
         return shape.channels, shape.channel_axis
+
+
+def named_layer(expressions: Expressions, expr: syntax.Expr, path: Path, what: str) -> InputModel | LayerModel:
+    """The value of an expression over layers: the layer that it names, else a new one at a path."""
+    builder = LayerExpressions(expressions)
+    tensor = builder.layer(expr, what)
+    if isinstance(tensor.expr, Ref):
+        return expressions.emission.nodes[tensor.expr.layer]
+    shape = None
+    if tensor.units is not None:
+        shape = Shape(tensor.units, tensor.channels, tensor.channel_axis, span=expr.span)
+    layer = LayerModel(
+        path.name,
+        shape,
+        value=tensor.expr,
+        reference_spans=builder.reference_spans,
+        channels=tensor.channels,
+        channel_axis=tensor.channel_axis,
+        parameters_of=path.parameters,
+        span=expr.span,
+    )
+    expressions.emission.add(layer)
+    return layer
 
 
 def channels_of(layer: InputModel | LayerModel) -> int:

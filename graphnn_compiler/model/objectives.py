@@ -5,13 +5,20 @@ Input: syntax and the names declared so far. Output: an `ObjectiveModel`. Not fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from graphnn_compiler.diagnostics import did_you_mean, listed
 from graphnn_compiler.language import nodes as syntax
 from graphnn_compiler.model.rejection import reject
 from graphnn_compiler.model.signatures import Signature, bind
-from graphnn_compiler.model.types import ComparedModel, LayerModel, ObjectiveModel, PenaltyModel, TargetModel
+from graphnn_compiler.model.types import (
+    ClauseModel,
+    ComparedModel,
+    LayerModel,
+    ObjectiveModel,
+    PenaltyModel,
+    TargetModel,
+)
 from graphnn_compiler.model.values import kind_of
 
 if TYPE_CHECKING:
@@ -94,26 +101,55 @@ class Objectives:
         return PenaltyModel(name, names, span=expr.span)  # type: ignore[arg-type]  # in _PENALTIES
 
     def _parameter(self, expr: syntax.Expr) -> str:
-        """The full name of `layer.weights`, `layer.label.weights` or `layer.bias`."""
+        """The full name of `layer.weights`, `layer.label.weights`, `layer.bias`, or of bases and coefficients.
+
+        `layer` may be the path of one that a block or a repeat made, without the numbers of tied steps.
+        """
         match expr:
-            case syntax.Member(base=syntax.Member(base=syntax.Name() as name, name=label), name="weights"):
-                return self._weights(self._layer(name), label, expr)
-            case syntax.Member(base=syntax.Name() as name, name="weights"):
-                layer = self._layer(name)
-                if len(layer.clauses) > 1:
-                    labels = listed(f"`{layer.name}.{clause.label}.weights`" for clause in layer.clauses)
-                    message = f"`{layer.name}` has several clauses, so `.weights` is ambiguous"
-                    reject("E418", message, expr.span, help=f"name one of {labels}")
-                return self._weights(layer, layer.clauses[0].label if layer.clauses else "", expr)
+            case syntax.Member(base=base, name="weights" | "bases" | "coefficients"):
+                return self._of_clause(base, expr)
+            case syntax.Member(base=base, name="bias") if layer := self._made_at(_path(base)):
+                return self._bias(layer, expr)
             case syntax.Member(base=syntax.Name() as name, name="bias"):
-                layer = self._layer(name)
-                if not layer.clauses or layer.bias == "none":
-                    reject("E418", f"`{layer.name}` has no bias", expr.span)
-                return f"{layer.name}.bias"
+                return self._bias(self._layer(name), expr)
+        self._no_parameter(expr)
+
+    def _of_clause(self, base: syntax.Expr, expr: syntax.Member) -> str:
+        """The full name of a parameter of `layer` or `layer.label`."""
+        if layer := self._made_at(_path(base)):
+            return self._only_weights(layer, expr)
+        match base:
+            case syntax.Member(base=inner, name=label) if layer := self._made_at(_path(inner)):
+                return self._weights(layer, label, expr)
+            case syntax.Member(base=syntax.Name() as name, name=label):
+                return self._weights(self._layer(name), label, expr)
+            case syntax.Name():
+                return self._only_weights(self._layer(base), expr)
+        self._no_parameter(expr)
+
+    def _no_parameter(self, expr: syntax.Expr) -> NoReturn:
         help = "as in `h.weights`, `h.label.weights` or `h.bias`"
         if isinstance(expr, syntax.Member):
             help = did_you_mean(expr.name, ("weights", "bias"), help) or help
         reject("E418", "a penalty needs parameters", expr.span, help=help)
+
+    def _made_at(self, path: str) -> LayerModel | None:
+        """The layer that a block or a repeat made at a path, which has a dot in it."""
+        nodes = self.expressions.emission.nodes.values() if "." in path else ()
+        made = (node for node in nodes if isinstance(node, LayerModel) and node.parameters_of == path)
+        return next(made, None)
+
+    def _only_weights(self, layer: LayerModel, expr: syntax.Member) -> str:
+        if len(layer.clauses) > 1:
+            labels = listed(f"`{layer.parameters_of}.{clause.label}.{expr.name}`" for clause in layer.clauses)
+            message = f"`{layer.parameters_of}` has several clauses, so `.{expr.name}` is ambiguous"
+            reject("E418", message, expr.span, help=f"name one of {labels}")
+        return self._weights(layer, layer.clauses[0].label if layer.clauses else "", expr)
+
+    def _bias(self, layer: LayerModel, expr: syntax.Expr) -> str:
+        if not layer.clauses or layer.bias == "none":
+            reject("E418", f"`{layer.parameters_of}` has no bias", expr.span)
+        return f"{layer.parameters_of}.bias"
 
     def _layer(self, name: syntax.Name) -> LayerModel:
         layer = self.expressions.value(name)
@@ -121,22 +157,40 @@ class Objectives:
             reject("E110", f"only layers have parameters; `{name.id}` is {kind_of(layer)}", name.span)
         return layer
 
-    def _weights(self, layer: LayerModel, label: str, expr: syntax.Expr) -> str:
+    def _weights(self, layer: LayerModel, label: str, expr: syntax.Member) -> str:
         for clause in layer.clauses:
             if clause.label == label:
                 if clause.weights.mode == "fixed":
-                    reject("E418", f"the weights of `{layer.name}.{label}` are fixed, not a parameter", expr.span)
-                return f"{layer.name}.{label}.weights"
+                    message = f"the weights of `{layer.parameters_of}.{label}` are fixed, not a parameter"
+                    reject("E418", message, expr.span)
+                return self._weights_of(clause, f"{layer.parameters_of}.{label}", expr)
         labels = [clause.label for clause in layer.clauses]
         help = did_you_mean(
             label, labels, f"its clauses are {listed(f'`{one}`' for one in labels)}" if labels else None
         )
         reject(
             "E418",
-            f"`{layer.name}` has no clause `{label}`" if label else f"`{layer.name}` has no weights",
+            f"`{layer.parameters_of}` has no {f'clause `{label}`' if label else 'weights'}",
             expr.span,
             help=help,
         )
+
+    @staticmethod
+    def _weights_of(clause: ClauseModel, stem: str, expr: syntax.Member) -> str:
+        kinds = ("weights",) if clause.weights.bases is None else ("bases", "coefficients")
+        if expr.name not in kinds:
+            help = "it has " + " and ".join(f"`{stem}.{kind}`" for kind in kinds)
+            reject("E418", f"`{stem}` has no parameter `{expr.name}`", expr.span, help=help)
+        return f"{clause.weights.same_as or stem}.{expr.name}"
+
+
+def _path(expr: syntax.Expr) -> str:
+    """`a.b.c` as text; empty for anything else than names and dots."""
+    names: list[str] = []
+    while isinstance(expr, syntax.Member):
+        names.append(expr.name)
+        expr = expr.base
+    return ".".join([expr.id, *reversed(names)]) if isinstance(expr, syntax.Name) else ""
 
 
 def _scaled(terms: Terms, factor: float) -> Terms:

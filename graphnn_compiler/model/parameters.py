@@ -14,7 +14,7 @@ from graphnn_compiler.language import nodes as syntax
 from graphnn_compiler.model import scalars
 from graphnn_compiler.model.rejection import reject
 from graphnn_compiler.model.types import DataPath
-from graphnn_compiler.model.values import NumberRange, Value, kind_of
+from graphnn_compiler.model.values import Home, NumberRange, Value, kind_of
 from graphnn_compiler.source import Span
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ def parameter(expressions: Expressions, decl: syntax.Param, given: Given | None)
         help = f"give it with `-p {decl.name}=..` or `params=`, or add a default"
         reject("E121", f"parameter `{decl.name}` has no value", decl.name_span, help=help)
     if given is not None:
-        value = _typed(_plain(given), decl, decl.name_span, Path())
+        value = _typed(_plain(given), decl, decl.name_span, Home(Path()))
     else:
         assert decl.default is not None
-        value = _typed(expressions.value(decl.default), decl, decl.default.span, expressions.folder)
+        value = _typed(expressions.value(decl.default), decl, decl.default.span, expressions.home)
     _check_allowed(expressions, decl, value, given is not None)
     return value
 
 
-def _typed(value: Value, decl: syntax.Param, span: Span, folder: Path) -> Value:
+def _typed(value: Value, decl: syntax.Param, span: Span, home: Home) -> Value:
     """The value as the declared type; texts such as `16` and `true` stand for what they say."""
     text = value if isinstance(value, str) and decl.type not in ("str", "path") else None
     if text is not None:
@@ -64,7 +64,7 @@ def _typed(value: Value, decl: syntax.Param, span: Span, folder: Path) -> Value:
         case "str" if isinstance(value, str):
             return value
         case "path" if isinstance(value, str | Path):
-            return DataPath(folder / value, str(value))
+            return home.data(str(value))
         case "path" if isinstance(value, DataPath):
             return value
     shown = f"`{value}`" if isinstance(value, int | float | str) else kind_of(value)

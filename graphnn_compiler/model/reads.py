@@ -26,11 +26,17 @@ _CHOICES = {
     "by": ("key", "position"),
     "missing": ("error", "drop"),
 }
+_TEXT = ("separator", "encoding")
 _GRAPH = Signature(
-    "read", ("path",), ("source", "target", "type", "nodes", "key", "key_type", "directed", "duplicates", "rows"), 1
+    "read",
+    ("path",),
+    ("source", "target", "type", "nodes", "key", "key_type", "directed", "duplicates", "rows", *_TEXT),
+    1,
 )
-_TABLE = Signature("table", ("path",), ("source", "target", "by", "duplicates", "missing", "key_type", "rows"), 1)
-_ARRAY = Signature("read", ("path",), ("name", "key"), 1)
+_TABLE = Signature(
+    "table", ("path",), ("source", "target", "by", "duplicates", "missing", "key_type", "rows", *_TEXT), 1
+)
+_ARRAY = Signature("read", ("path",), ("name", "key", *_TEXT), 1)
 
 
 def graph_read(expressions: Expressions, expr: syntax.Expr, name: str) -> Read:
@@ -66,7 +72,7 @@ def table(expressions: Expressions, expr: syntax.Call) -> Table:
     file = expressions.path(bound["path"].value, "the first argument of `table`")
     options = _options(expressions, bound, skip=("path",))
     read = Read(expressions.declaring or file.shown, file, options, span=expr.span)
-    expressions.reads.append(read)
+    expressions.emission.reads.append(read)
     return Table(read, drop=options.get("missing") == "drop", span=expr.span)
 
 
@@ -78,7 +84,7 @@ def _read_call(expr: syntax.Expr, keyword: str) -> syntax.Call:
 
 def _is_table(expressions: Expressions, expr: syntax.Expr) -> bool:
     shown = expressions.path(expr, "the first argument of `read`").shown
-    return shown.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+    return shown.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".parquet"))
 
 
 def _options(

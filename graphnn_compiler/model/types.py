@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from graphnn_compiler.model.column_rules import Group, GroupMembers, OpenColumnRule, Top
 from graphnn_compiler.model.columns import ColumnExpr
+from graphnn_compiler.model.distance_rules import DistanceRule, LevelNodes
+from graphnn_compiler.model.objective_types import AssertModel as AssertModel
+from graphnn_compiler.model.objective_types import ComparedModel as ComparedModel
+from graphnn_compiler.model.objective_types import NodeColumn as NodeColumn
+from graphnn_compiler.model.objective_types import ObjectiveModel as ObjectiveModel
+from graphnn_compiler.model.objective_types import PenaltyModel as PenaltyModel
+from graphnn_compiler.model.objective_types import TargetModel as TargetModel
 from graphnn_compiler.model.tensors import LINEAR, Activation, TensorExpr
 from graphnn_compiler.source import Source, Span
 
@@ -77,7 +85,7 @@ class EdgeEnds(_Spanned):
     side: Literal["sources", "targets"]
 
 
-NodeExpr: TypeAlias = GraphNodes | IntegerUnits | FilteredNodes | EdgeEnds
+NodeExpr: TypeAlias = GraphNodes | IntegerUnits | FilteredNodes | EdgeEnds | Group | LevelNodes
 
 
 # ------------------------------------------------------------------ edge sets
@@ -119,6 +127,15 @@ class Offset(_Spanned):
 
 
 @dataclass(frozen=True, eq=False)
+class Stencil(_Spanned):
+    """`offset([..])`: steps along the units; vectors of steps where the units fill `shape` in C order."""
+
+    offsets: tuple[tuple[int, ...], ...]
+    shape: tuple[int, ...] | None
+    wrap: bool
+
+
+@dataclass(frozen=True, eq=False)
 class RandomDegree(_Spanned):
     """`random(in_degree = ..)`: a number, an inclusive range, or a column of the destination.
 
@@ -130,6 +147,26 @@ class RandomDegree(_Spanned):
     seed: int | None
     stream: str
     shortfall: Literal["error", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class RandomPairs(_Spanned):
+    """`random(p = ..)`: a number, or an expression over the columns of the candidates in `among`."""
+
+    p: float | ColumnExpr
+    among: EdgeExpr | None
+    seed: int | None
+    stream: str
+
+
+@dataclass(frozen=True, eq=False)
+class Shuffled(_Spanned):
+    """`shuffled(R, keep = ..)`: a random edge set on the units of a bound one."""
+
+    base: EdgeExpr
+    keep: Literal["in_degree", "both_degrees", "count"]
+    seed: int | None
+    stream: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,35 +212,10 @@ class Bounded(_Spanned):
 
 
 EdgeExpr: TypeAlias = (
-    GraphEdges | Table | All | Same | OneToOne | Offset | RandomDegree | Sym | Reverse | EdgeOperation | RelationEdges
-    | FilteredEdges | Bounded
+    GraphEdges | Table | All | Same | OneToOne | Offset | Stencil | RandomDegree | RandomPairs | Shuffled | Sym
+    | Reverse | EdgeOperation | RelationEdges | FilteredEdges | Bounded | OpenColumnRule | Top | GroupMembers
+    | DistanceRule
 )  # fmt: skip
-
-
-def bound(edges: EdgeExpr) -> bool:
-    """Whether an edge set has units of its own; open ones take those of each use.
-
-    The answer is kept with the set: sets are made from sets, and asking each anew would take exponential time.
-    """
-    known = vars(edges).get("_bound")
-    if known is None:
-        known = _is_bound(edges)
-        object.__setattr__(edges, "_bound", known)
-    return bool(known)
-
-
-def _is_bound(edges: EdgeExpr) -> bool:
-    match edges:
-        case GraphEdges() | Table() | Bounded():
-            return True
-        case All() | Same() | OneToOne() | Offset():
-            return False
-        case RandomDegree(among=among):
-            return among is not None and bound(among)
-        case Sym(base=base) | Reverse(base=base) | RelationEdges(base=base) | FilteredEdges(base=base):
-            return bound(base)
-        case EdgeOperation(left=left, right=right):
-            return bound(left) or bound(right)
 
 
 # ------------------------------------------------------------------ clauses and layers
@@ -213,9 +225,14 @@ NamedInit = Literal["glorot", "he", "lecun", "orthogonal", "zeros"]
 
 @dataclass(frozen=True, eq=False)
 class WeightsSpec(_Spanned):
+    """Which edges share weights, and the form of each; of `same_as` those of the other clause, `layer.label`."""
+
     mode: Literal["per_edge", "shared", "per", "fixed"] = "per_edge"
     key: ColumnExpr | None = None
     value: float = 1.0
+    mix: Literal["full", "diagonal", "scalar"] = "full"
+    bases: int | None = None
+    same_as: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +244,10 @@ class NormSpec(_Spanned):
 
 @dataclass(frozen=True, eq=False)
 class ClauseModel(_Spanned):
-    """`from source via rule as label { .. }` with every option filled."""
+    """`from source via rule as label { .. }` with every option filled.
+
+    `one_each` says that each unit on either side has to have one edge, as in the cells `gru` and `lstm`.
+    """
 
     source: str
     rule: EdgeExpr
@@ -238,6 +258,7 @@ class ClauseModel(_Spanned):
     init_span: Span
     scale: ColumnExpr | None
     trainable: bool
+    one_each: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +280,8 @@ class LayerModel(_Spanned):
     """A layer with clauses, or with an expression in `value`.
 
     `shape` is None where an expression layer takes the units of its operands. `reference_spans` are the places
-    where `value` names other layers.
+    where `value` names other layers. `parameters_of` is what the names of its parameters begin with: the layer's own
+    name, or one that the steps of a tied repeat have in common.
     """
 
     name: str
@@ -276,64 +298,18 @@ class LayerModel(_Spanned):
     dropout: float = 0.0
     trainable: bool = True
     output: bool = False
+    parameters_of: str = field(kw_only=True)
 
 
-# ------------------------------------------------------------------ targets, losses, metrics, asserts
-
-
-@dataclass(frozen=True, eq=False)
-class NodeColumn(_Spanned):
-    """`g.nodes.label`: a column of a node set, as the data of a target or an input."""
-
-    nodes: NodeExpr
-    column: str
-
-
-@dataclass(frozen=True, eq=False)
-class TargetModel(_Spanned):
-    name: str
-    shape: Shape | None
-    default: Read | NodeColumn | None
-
-
-@dataclass(frozen=True, eq=False)
-class ComparedModel(_Spanned):
-    """`name(layer, target, on = nodes)`."""
-
-    name: Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "accuracy"]
-    layer: str
-    target: str
-    on: NodeExpr | None
-
-
-@dataclass(frozen=True, eq=False)
-class PenaltyModel(_Spanned):
-    """l1 or l2 of parameters, by full name."""
-
-    name: Literal["l1", "l2"]
-    parameters: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ObjectiveModel(_Spanned):
-    """A loss or metric: the sum of factor * term."""
-
-    name: str
-    kind: Literal["loss", "metric"]
-    terms: tuple[tuple[float, ComparedModel | PenaltyModel], ...]
-
-
-@dataclass(frozen=True, eq=False)
-class AssertModel(_Spanned):
-    condition: ColumnExpr
-    message: str | None
+# ------------------------------------------------------------------ the program
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """A checked program. Layers, inputs and targets stand in the order of the text.
 
-    `sets` are the graphs, node sets and edge sets that the program declares, used or not.
+    `sets` are the graphs, node sets and edge sets that the program declares, used or not. `imports` are the SHA-256
+    digests of the imported files, by the path from the program's folder.
     """
 
     source: Source
@@ -346,3 +322,4 @@ class Model:
     asserts: tuple[AssertModel, ...]
     sets: tuple[Read | NodeExpr | EdgeExpr, ...]
     reads: Mapping[str, Read]
+    imports: Mapping[str, str] = field(default_factory=dict)

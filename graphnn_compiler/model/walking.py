@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphnn_compiler.model.column_rules import Group, GroupMembers, Match, Nearest, Pairs, Top, Within
 from graphnn_compiler.model.columns import ColumnExpr, Measure, walk
+from graphnn_compiler.model.distance_rules import Closure, Hops, LevelEdges, LevelNodes, Walks
 from graphnn_compiler.model.types import (
     Bounded,
     EdgeEnds,
@@ -18,8 +20,10 @@ from graphnn_compiler.model.types import (
     Model,
     NodeExpr,
     RandomDegree,
+    RandomPairs,
     RelationEdges,
     Reverse,
+    Shuffled,
     Sym,
 )
 
@@ -45,7 +49,7 @@ def _children(part: object) -> list[EdgeExpr | NodeExpr | ColumnExpr]:
     match part:
         case EdgeOperation(left=left, right=right):
             return [left, right]
-        case Sym(base=base) | Reverse(base=base) | RelationEdges(base=base):
+        case Shuffled(base=base) | Sym(base=base) | Reverse(base=base) | RelationEdges(base=base):
             return [base]
         case FilteredEdges(base=base, predicate=predicate):
             return [base, predicate]
@@ -55,8 +59,26 @@ def _children(part: object) -> list[EdgeExpr | NodeExpr | ColumnExpr]:
             return [base, sources, targets]
         case RandomDegree(among=among):
             return [among] if among is not None else []
+        case RandomPairs(p=p, among=among):
+            return [*([among] if among is not None else []), *([] if isinstance(p, float) else [p])]
         case EdgeEnds(edges=edges):
             return [edges]
+        case Hops(base=base) | Walks(base=base) | Closure(base=base):
+            return [base]
+        case LevelNodes(levels=levels) | LevelEdges(levels=levels):
+            return [levels.base]
+        case Within(at=at) | Nearest(at=at):
+            return [*at]
+        case Match(equations=equations):
+            return [side for equation in equations for side in equation]
+        case Pairs(predicate=predicate):
+            return [predicate]
+        case Top(base=base, by=by):
+            return [base, by]
+        case Group(base=nodes, by=by):
+            return [nodes, by]
+        case GroupMembers(group=group):
+            return [group]
     if isinstance(part, ColumnExpr):
         return [node.argument for node in walk(part) if isinstance(node, Measure)]
     return []

@@ -1,7 +1,7 @@
-"""Clauses of a layer to their resolved form: edges in CSR, coefficients, sharing groups, parameters, start values.
+"""Clauses of a layer to their resolved form: edges in CSR, coefficients, sharing groups, parameters.
 
-Input: a `ClauseModel` and the units on both sides. Output: a plan clause, its parameter and that parameter's start
-values. Not for: which edges a rule gives (see `sets`).
+Input: a `ClauseModel` and the units on both sides. Output: a plan clause and its own parameters with their start
+values. Not for: which edges a rule gives (see `sets`); shapes and start values of parameters (see `start_weights`).
 """
 
 from __future__ import annotations
@@ -13,28 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import count, size_text
-from graphnn_compiler.model.rejection import reject
-from graphnn_compiler.model.types import All, ClauseModel, bound
+from graphnn_compiler.model.binding import bound
+from graphnn_compiler.model.columns import ColumnExpr
+from graphnn_compiler.model.rejection import Rejected, reject
+from graphnn_compiler.model.types import All, ClauseModel
 from graphnn_compiler.source import Span
-from graphnn_compiler.topology import columns, refusals, weights
+from graphnn_compiler.topology import columns, refusals, shared_weights, weights
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.csr import Csr, csr_from_pairs
 from graphnn_compiler.topology.environments import EdgeEnvironment, NodeEnvironment, edge_keys
-from graphnn_compiler.topology.graph import EdgeSet, NodeSet, is_string
+from graphnn_compiler.topology.graph import EdgeSet, NodeSet, distinct
 from graphnn_compiler.topology.initialisers import Initialiser, Orthogonal
 from graphnn_compiler.topology.plan import (
     Clause,
     DenseClause,
     DType,
     EdgePart,
-    Parameter,
     SparseClause,
     Units,
     Weights,
 )
 from graphnn_compiler.topology.sets import Sets
+from graphnn_compiler.topology.shared_weights import Owner
 from graphnn_compiler.topology.start_values import initialiser
-from graphnn_compiler.topology.streams import Stream
+from graphnn_compiler.topology.start_weights import Grouping, Started, StartWeights, weight_names
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,22 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Resolved:
-    """A clause, its parameter (None where weights are fixed) and the parameter's start values."""
+    """A clause and the parameters that are its own, each with its start values."""
 
     clause: Clause
-    parameter: Parameter | None = None
-    values: NDArray | None = None
+    started: Started = ()
 
 
 class Clauses:
-    """Resolves the clauses of one model; keeps account of the bytes they need."""
+    """Resolves the clauses of one model; keeps account of the bytes they need.
 
-    def __init__(self, sets: Sets, seed: int, dtype: DType, limits: Limits) -> None:
+    `lent` names the clauses, `layer.label`, whose weights others use by `same_as`.
+    """
+
+    def __init__(self, sets: Sets, seed: int, dtype: DType, limits: Limits, lent: frozenset[str] = frozenset()) -> None:
         self.sets = sets
+        self.lent = lent
+        self._owners: dict[str, Owner] = {}
         self.seed = seed
         self.dtype = dtype
         self.limits = limits
@@ -75,14 +81,22 @@ class Clauses:
     def resolve(self, layer: str, clause: ClauseModel, source: Side, target: Side) -> Resolved:
         """One clause from `source` to `target`. Refuses what does not fit, at the place that is wrong."""
         self._require_finite(np.array([clause.weights.value]), "the fixed weight", clause.weights.span)
+        if clause.weights.same_as is not None and clause.weights.same_as not in self._owners:
+            raise Rejected(None)  # the cause is already reported
         if isinstance(clause.rule, All):
-            return self._dense(layer, clause, source, target)
-        edges, left_out = self.sets.clause_edges(clause.rule, source.nodes, target.nodes)
-        if not len(edges):
-            whole = self.sets.bound_edges(clause.rule) if bound(clause.rule) else None
-            refusals.no_edge((clause.source, layer), source.nodes, target.nodes, whole, clause.rule.span)
-        self._account(clause, 3 * 4 * len(edges), "the edge arrays", f"{count(len(edges), 'edge')}")
-        return self._sparse(layer, clause, source, target, edges, left_out)
+            resolved, edges, grouping = self._dense(layer, clause, source, target), None, None
+        else:
+            edges, left_out = self.sets.clause_edges(clause.rule, source.nodes, target.nodes)
+            if not len(edges):
+                whole = self.sets.bound_edges(clause.rule) if bound(clause.rule) else None
+                refusals.no_edge((clause.source, layer), source.nodes, target.nodes, whole, clause.rule.span)
+            self._account(clause, 3 * 4 * len(edges), "the edge arrays", f"{count(len(edges), 'edge')}")
+            resolved, grouping = self._sparse(layer, clause, source, target, edges, left_out)
+        stem = f"{layer}.{clause.label}"
+        if stem in self.lent:
+            values = None if grouping is None else grouping.values
+            self._owners[stem] = Owner(stem, source.nodes, target.nodes, _channels(source, target), edges, values)
+        return resolved
 
     def _account(self, clause: ClauseModel, n_bytes: int, what: str, arithmetic: str) -> None:
         """Refuse what would not fit before it is built."""
@@ -111,29 +125,42 @@ class Clauses:
     # -------------------------------------------------------------- dense
 
     def _dense(self, layer: str, clause: ClauseModel, source: Side, target: Side) -> Resolved:
-        name = f"{layer}.{clause.label}.weights"
-        n_in, n_out, c_in, c_out = len(source.units), len(target.units), source.units.channels, target.units.channels
-        coefficient = self._dense_coefficient(clause, n_in, n_out)
-        if clause.weights.mode == "fixed":
-            fixed = Weights("fixed", value=clause.weights.value)
-            return Resolved(DenseClause(clause.label, clause.source, fixed, coefficient))
-        init = initialiser(clause.init, _no_columns(), None, _no_keys)
-        stream = Stream(self.seed, "init", name)
-        if clause.weights.mode == "shared":
-            shape: tuple[int, ...] = (c_in, c_out)
-            fans = weights.fan("shared", (n_in, n_out), c_in, c_out)
-            with located(clause.init_span):
-                values = weights.init_shared(init, stream, fans, block=shape, dtype=self.dtype)
-        else:
-            shape = (n_in * c_in, n_out * c_out)
-            n_bytes = math.prod(shape) * np.dtype(self.dtype).itemsize
-            arithmetic = f"{shape[0]:,} x {shape[1]:,} x {np.dtype(self.dtype).itemsize} bytes"
-            self._account(clause, n_bytes, f"the weights of `all` from `{clause.source}` to `{layer}`", arithmetic)
-            with located(clause.init_span):
-                values = weights.init_dense(init, stream, n_in, target.nodes.keys, c_in, c_out, dtype=self.dtype)
-        parameter = Parameter(name, shape, clause.trainable)
-        resolved = Weights(clause.weights.mode, name)
-        return Resolved(DenseClause(clause.label, clause.source, resolved, coefficient), parameter, values)
+        spec, channels = clause.weights, _channels(source, target)
+        coefficient = self._dense_coefficient(clause, len(source.units), len(target.units))
+        started: Started = ()
+        if spec.same_as is not None:
+            with located(spec.span):
+                shared_weights.require_channels(self._owners[spec.same_as], channels)
+                if spec.mode == "per_edge":
+                    shared_weights.require_pairs(self._owners[spec.same_as], source.nodes, target.nodes)
+        elif spec.mode != "fixed":
+            init = initialiser(clause.init, _no_columns(), None, _no_keys)
+            start = StartWeights(f"{layer}.{clause.label}", clause, channels, self.seed, self.dtype)
+            if spec.mode == "per_edge":
+                self._account_dense(layer, clause, source, target)
+                started = start.dense(init, len(source.units), target.nodes.keys)
+            else:
+                started = start.shared(init)
+        weights_ = self._weights(layer, clause, None)
+        return Resolved(DenseClause(clause.label, clause.source, weights_, coefficient), started)
+
+    def _account_dense(self, layer: str, clause: ClauseModel, source: Side, target: Side) -> None:
+        (c_in, c_out), size = _channels(source, target), np.dtype(self.dtype).itemsize
+        if clause.weights.mix != "full":
+            c_in, c_out = (c_in if clause.weights.mix == "diagonal" else 1), 1
+        sides = len(source.units) * c_in, len(target.units) * c_out
+        arithmetic = f"{sides[0]:,} x {sides[1]:,} x {size} bytes"
+        what = f"the weights of `all` from `{clause.source}` to `{layer}`"
+        self._account(clause, math.prod(sides) * size, what, arithmetic)
+
+    def _weights(self, layer: str, clause: ClauseModel, grouping: Grouping | None) -> Weights:
+        """What the plan says of a clause's weights."""
+        spec = clause.weights
+        if spec.mode == "fixed":
+            return Weights("fixed", value=spec.value)
+        names = weight_names(spec.same_as or f"{layer}.{clause.label}", spec.bases)
+        values = None if grouping is None else grouping.values
+        return Weights(spec.mode, names[0], 1.0, values, spec.mix, None if spec.bases is None else names[1])
 
     def _dense_coefficient(self, clause: ClauseModel, n_in: int, n_out: int) -> float:
         """c(e), the same for every pair: `scale`, over the sums of `norm` where n pairs of equal scale meet."""
@@ -155,24 +182,38 @@ class Clauses:
 
     def _sparse(
         self, layer: str, clause: ClauseModel, source: Side, target: Side, edges: EdgeSet, left_out: int
-    ) -> Resolved:
-        shape = (len(target.units), len(source.units))
-        csr = csr_from_pairs(edges.row, edges.column, shape)
+    ) -> tuple[Resolved, Grouping | None]:
+        csr = csr_from_pairs(edges.row, edges.column, (len(target.units), len(source.units)))
         environment = _clause_environment(edges, csr)
         coefficients = self._coefficients(clause, csr, edges, environment)
-        groups, group_values = self._groups(clause, edges, environment)
-        parts, relations = _parts(edges, csr, coefficients, groups, per_edge=clause.weights.mode == "per_edge")
-        name = f"{layer}.{clause.label}.weights"
-        if clause.weights.mode == "fixed":
-            resolved = Weights("fixed", value=clause.weights.value)
-            return Resolved(SparseClause(clause.label, clause.source, parts, resolved, left_out, relations))
-        resolved = Weights(clause.weights.mode, name, group_values=group_values)
-        values = self._start_values(name, clause, source, target, edges, csr, environment, groups, group_values)
+        grouping = self._grouping(clause.weights.key, "the sharing key", edges, environment)
+        blocks: NDArray | None = None if grouping is None else grouping.groups
+        started: Started = ()
+        if clause.weights.same_as is not None:
+            blocks, grouping = self._lent_blocks(clause, _channels(source, target), edges, grouping)
+        elif clause.weights.mode != "fixed":
+            started = self._started(layer, clause, source, target, edges, csr, environment, grouping)
+        parts, relations = _parts(edges, csr, coefficients, blocks, per_edge=clause.weights.mode == "per_edge")
+        weights_ = self._weights(layer, clause, grouping)
         return Resolved(
-            SparseClause(clause.label, clause.source, parts, resolved, left_out, relations),
-            Parameter(name, values.shape, clause.trainable),
-            values,
-        )
+            SparseClause(clause.label, clause.source, parts, weights_, left_out, relations), started
+        ), grouping
+
+    def _lent_blocks(
+        self, clause: ClauseModel, channels: tuple[int, int], edges: EdgeSet, grouping: Grouping | None
+    ) -> tuple[NDArray | None, Grouping | None]:
+        """The block of another clause's that each edge uses, None where edge k uses block k or all use one."""
+        assert clause.weights.same_as is not None
+        owner = self._owners[clause.weights.same_as]
+        with located(clause.weights.span):
+            shared_weights.require_channels(owner, channels)
+            if clause.weights.mode == "per_edge":
+                return shared_weights.own_blocks(owner, edges), None
+            if grouping is None:
+                return None, None
+            assert owner.group_values is not None
+            groups = shared_weights.own_groups(owner, grouping.groups, grouping.values)
+        return groups, Grouping(groups, owner.group_values)
 
     def _coefficients(
         self, clause: ClauseModel, csr: Csr, edges: EdgeSet, environment: EdgeEnvironment
@@ -181,64 +222,63 @@ class Clauses:
         if clause.scale is not None:
             scale = columns.numbers(clause.scale, environment, len(edges), "`scale`", lambda: edge_keys(edges))
             self._require_finite(scale, "`scale`", clause.scale.span)
+        per = self._grouping(clause.norm.per, "the key of `norm`", edges, environment)
+        groups = None if per is None else per.groups
         with located(clause.norm.span):
-            return weights.norm_coefficients(scale, csr, clause.norm.kind, absolute=clause.norm.absolute)
+            return weights.norm_coefficients(scale, csr, clause.norm.kind, groups=groups, absolute=clause.norm.absolute)
 
-    def _groups(
-        self, clause: ClauseModel, edges: EdgeSet, environment: EdgeEnvironment
-    ) -> tuple[NDArray[np.int32] | None, NDArray | None]:
-        """The sharing group of every edge, and the value of each group, in rising order."""
-        key = clause.weights.key
+    def _grouping(
+        self, key: ColumnExpr | None, what: str, edges: EdgeSet, environment: EdgeEnvironment
+    ) -> Grouping | None:
+        """The group of every edge by the value of a key."""
         if key is None:
-            return None, None
+            return None
         column = columns.evaluate(key, environment)
-        columns.require_complete(column, "the sharing key", key.span, lambda: edge_keys(edges))
+        columns.require_complete(column, what, key.span, lambda: edge_keys(edges))
         values = np.broadcast_to(column.values, (len(edges),))
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             wrong = int((~np.isfinite(values)).sum())
-            message = f"the sharing key is infinite or not a number on {wrong:,} of {count(len(edges), 'edge')}"
+            message = f"{what} is infinite or not a number on {wrong:,} of {count(len(edges), 'edge')}"
             help = "look for NaN in the data, or share weights by a column of whole numbers or text"
             reject("E135", message, key.span, help=help)
         if values.dtype.kind == "b":
             values = values.astype(np.int64)
-        group_values, groups = np.unique(values, return_inverse=True)
-        return groups.reshape(-1).astype(np.int32), group_values
+        group_values, _, groups = distinct(values)
+        return Grouping(groups.astype(np.int32), group_values)
 
-    def _start_values(
+    def _started(
         self,
-        name: str,
+        layer: str,
         clause: ClauseModel,
         source: Side,
         target: Side,
         edges: EdgeSet,
         csr: Csr,
         environment: EdgeEnvironment,
-        groups: NDArray[np.int32] | None,
-        group_values: NDArray | None,
-    ) -> NDArray:
-        c_in, c_out = source.units.channels, target.units.channels
-        mode = clause.weights.mode
-        assert mode != "fixed"
-        n_edges = len(edges) if mode == "per_edge" else None
-        init = initialiser(clause.init, environment, n_edges, lambda: edge_keys(edges))
+        grouping: Grouping | None,
+    ) -> Started:
+        spec = clause.weights
+        init = initialiser(
+            clause.init, environment, len(edges) if spec.mode == "per_edge" else None, lambda: edge_keys(edges)
+        )
         _check_initialiser(init, clause)
-        fans = weights.fan(mode, csr, c_in, c_out, groups=groups, normed=clause.norm.kind != "none")
-        stream = Stream(self.seed, "init", name)
-        block = () if c_in == c_out == 1 else (c_in, c_out)
-        blocks = {"per_edge": len(edges), "per": 0 if group_values is None else len(group_values), "shared": 1}[mode]
-        n_bytes = blocks * c_in * c_out * np.dtype(self.dtype).itemsize
-        arithmetic = f"{count(blocks, 'block')} of {c_in} x {c_out} x {np.dtype(self.dtype).itemsize} bytes"
-        self._account(clause, n_bytes, f"the weights from `{clause.source}`", arithmetic)
-        with located(clause.init_span):
-            match mode:
-                case "per_edge":
-                    return weights.init_edges(init, stream, csr, target.nodes.keys, fans, block=block, dtype=self.dtype)
-                case "shared":
-                    return weights.init_shared(init, stream, fans, block=(c_in, c_out), dtype=self.dtype)
-                case "per":
-                    assert group_values is not None
-                    values = [str(v) for v in group_values] if is_string(group_values) else group_values.tolist()
-                    return weights.init_groups(init, stream, values, fans, block=block, dtype=self.dtype)
+        start = StartWeights(f"{layer}.{clause.label}", clause, _channels(source, target), self.seed, self.dtype)
+        blocks = (
+            len(edges) if spec.mode == "per_edge" else 1 if grouping is None else spec.bases or len(grouping.values)
+        )
+        size = np.dtype(self.dtype).itemsize
+        shape = " x ".join(map(str, start.single)) or "1"
+        arithmetic = f"{count(blocks, 'block')} of {shape} x {size} bytes"
+        self._account(
+            clause, blocks * math.prod(start.single) * size, f"the weights from `{clause.source}`", arithmetic
+        )
+        if grouping is not None:
+            return start.per_group(init, csr, grouping)
+        return start.per_edge(init, csr, target.nodes.keys) if spec.mode == "per_edge" else start.shared(init)
+
+
+def _channels(source: Side, target: Side) -> tuple[int, int]:
+    return source.units.channels, target.units.channels
 
 
 def _parts(

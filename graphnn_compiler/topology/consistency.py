@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnn_compiler.topology.graph import distinct
+
 
 def require(holds: bool, message: str) -> None:
     """Raise ValueError with the message unless the condition holds."""
@@ -19,7 +21,7 @@ def all_distinct(values: NDArray) -> bool:
     """Whether no value of a one-dimensional array stands twice; NaN counts as one value."""
     if values.dtype.kind == "i" and bool(np.all(values[1:] > values[:-1])):
         return True
-    return len(np.unique(values)) == len(values)
+    return len(distinct(values)[0]) == len(values)
 
 
 def verify_default(place: str, default: NDArray | None, shape: tuple[int, ...]) -> None:

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 from graphnn_compiler.model.rejection import Refused
 from graphnn_compiler.model.types import Read
+from graphnn_compiler.source import DataPlace
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.graph import Graph
+from graphnn_compiler.topology.readers.delimited import SEPARATORS, separator_of
 from graphnn_compiler.topology.readers.objects import array_from_object
 from graphnn_compiler.topology.readers.options import GraphOptions, LoadedArray, TableOptions
 from graphnn_compiler.topology.readers.read import (
@@ -21,6 +23,8 @@ from graphnn_compiler.topology.readers.read import (
     read_edge_table,
     read_graph,
 )
+from graphnn_compiler.topology.readers.rescan import place_of_pair
+from graphnn_compiler.topology.readers.text_files import format_of, text_file
 from graphnn_compiler.topology.readers.values import read_array
 
 Result = TypeVar("Result", Graph, LoadedArray)
@@ -72,6 +76,21 @@ class Data:
             lambda obj: array_from_object(obj, read.name),
             lambda: read_array(read.file.path, read.file.shown, read.name, **options),
         )
+
+    def place_of_edge(self, read: Read, source: int | str, target: int | str) -> DataPlace:
+        """Where a pair of keys is listed: the file, and the line in a text table; found by reading the file again."""
+        if read.name in self.objects:
+            return DataPlace(f"data[{read.name!r}]")
+        path, shown = read.file.path, read.file.shown
+        if format_of(path) not in SEPARATORS:
+            return DataPlace(shown)
+        wishes = {name: str(read.options[name]) for name in ("separator", "encoding") if name in read.options}
+        delimiter = separator_of(path, shown, wishes.get("separator"))
+        columns = str(read.options.get("source", "source")), str(read.options.get("target", "target"))
+        pairs = {(str(source), str(target))}
+        if read.options.get("directed") is False:
+            pairs.add((str(target), str(source)))
+        return place_of_pair(text_file(path, shown, wishes.get("encoding")), delimiter, columns, pairs)
 
     def _once(self, read: Read, bind: Callable[[object], Result], load: Callable[[], Result]) -> Result:
         known = self._read.get(id(read))

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csgraph
 
 from graphnn_compiler.diagnostics import Problem, did_you_mean, listed
-from graphnn_compiler.model.columns import COMPUTED, DEGREES, ColumnRef, Measure
+from graphnn_compiler.model.columns import DEGREES, STRUCTURE, ColumnRef, Measure
 from graphnn_compiler.topology.graph import Column, EdgeSet, NodeSet, Relations, string_array
 
 Degrees = Mapping[str, NDArray[np.int64]]
@@ -23,30 +22,18 @@ MeasureFunction = Callable[[Measure], Column]
 
 def degrees_of(edges: EdgeSet, nodes: NodeSet) -> Degrees:
     """The degrees over `edges` of the nodes, which are aligned by key; a node without edges has 0."""
-    in_degree = _spread(np.bincount(edges.row, minlength=len(edges.targets)), edges.targets, nodes)
-    out_degree = _spread(np.bincount(edges.column, minlength=len(edges.sources)), edges.sources, nodes)
+    in_degree = spread(np.bincount(edges.row, minlength=len(edges.targets)), edges.targets, nodes)
+    out_degree = spread(np.bincount(edges.column, minlength=len(edges.sources)), edges.sources, nodes)
     return {"in_degree": in_degree, "out_degree": out_degree, "degree": in_degree + out_degree}
 
 
-def _spread(counts: NDArray, units: NodeSet, nodes: NodeSet) -> NDArray[np.int64]:
+def spread(counts: NDArray, units: NodeSet, nodes: NodeSet) -> NDArray[np.int64]:
+    """The numbers of `units` as numbers of `nodes`, matched by key; 0 for a node that is no unit."""
     place = units.find(nodes.keys)
     found = place >= 0
     spread = np.zeros(len(nodes), dtype=np.int64)
     spread[found] = counts[place[found]]
     return spread
-
-
-def acyclic(edges: EdgeSet) -> bool:
-    """Whether an edge set has no cycle: as many strong components as units, and no self loop."""
-    n = len(edges.targets)
-    column = edges.targets.find(edges.sources.keys)[edges.column]
-    if np.any(column < 0):
-        raise Problem("E341", "a cycle needs an edge set whose sources and targets are the same units")
-    if np.any(column == edges.row):
-        return False
-    matrix = coo_array((np.ones(len(edges), np.int8), (column, edges.row)), shape=(n, n)).tocsr()
-    components, _ = csgraph.connected_components(matrix, directed=True, connection="strong")
-    return bool(components == n)
 
 
 def no_measures(measure: Measure) -> Column:
@@ -56,11 +43,12 @@ def no_measures(measure: Measure) -> Column:
 
 @dataclass(frozen=True)
 class NodeEnvironment:
-    """The columns of a node set; `degrees` are of its own graph, asked for only where needed."""
+    """The columns of a node set; `degrees` and `structure` are of its own graph, asked for only where needed."""
 
     nodes: NodeSet
     degrees: Callable[[], Degrees] | None = None
     measures: MeasureFunction = no_measures
+    structure: Callable[[str], NDArray[np.int64]] | None = None
 
     def column(self, reference: ColumnRef) -> Column:
         return self.named(reference.name)
@@ -74,8 +62,15 @@ class NodeEnvironment:
             return Column(self.nodes.keys)
         if name in DEGREES and self.degrees is not None:
             return Column(self.degrees()[name])
-        known = [*self.nodes.columns, *COMPUTED]
+        if name in STRUCTURE and self.structure is not None:
+            return Column(self.structure(name))
+        known = [*self.nodes.columns, *self._computed()]
         raise Problem("E131", f"nodes have no column `{name}`", help=did_you_mean(name, known, _listing(known)))
+
+    def _computed(self) -> list[str]:
+        """The columns that need no data column of that name."""
+        own_graph = [*(DEGREES if self.degrees else ()), *(STRUCTURE if self.structure else ())]
+        return ["index", "key", *own_graph]
 
     def shadowed(self, name: str) -> bool:
         return name in self.nodes.columns

@@ -24,7 +24,7 @@ from graphnn_compiler.topology.sets import Sets
 def check_assert(check: AssertModel, sets: Sets) -> None:
     """Refuse an assert that does not hold, with the values and units that break it."""
     nobody = NodeSet(np.zeros(0, np.int64))
-    environment = NodeEnvironment(nobody, measures=sets.measure)
+    environment = NodeEnvironment(nobody, measures=sets.measures.value)
     column = columns.evaluate(check.condition, environment)
     holds = np.atleast_1d(column.values)
     if holds.all():
@@ -39,13 +39,17 @@ def _explanation(
 ) -> Iterator[str]:
     """What was measured: a number, or the first three units that break the condition."""
     for part in walk(condition):
-        if not isinstance(part, Measure) or part.function == "acyclic":
+        if not isinstance(part, Measure):
+            continue
+        if part.function == "acyclic":
+            cycle = sets.measures.cycle(part)
+            yield f"`{part.span.text}` is {'true' if cycle is None else f'false, for a cycle: {cycle}'}"
             continue
         values = columns.evaluate(part, environment).values
         if values.ndim == 0:
             yield f"`{part.span.text}` is {values}"
         elif ndim and len(values) > where[-1]:
-            units = sets.measured_units(part)
+            units = sets.measures.units(part)
             some = listed([f"{values[i]} at `{units.keys[i]}`" for i in where[:3]])
             yield f"{count(len(where), 'unit')} of {len(values):,} break it: `{part.span.text}` is {some}"
     if isinstance(condition, Operation) and condition.operator in ("==", "!=", "<", "<=", ">", ">="):

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnn_compiler.topology.graph import STRING, Column, Positions, Relations, is_string
+from graphnn_compiler.topology.graph import STRING, Column, Positions, Relations, distinct, is_string
 
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 _INT64 = np.iinfo(np.int64)
+_BLOCK = 1 << 20
 
 
 def decimal(text: str) -> int | None:
@@ -40,9 +41,9 @@ def intern(arrays: Sequence[NDArray]) -> tuple[NDArray, list[Positions]]:
     """
     if not is_string(arrays[0]) and _is_narrow(arrays):
         return _intern_narrow(arrays)
-    distinct, codes = np.unique(np.concatenate(arrays), return_inverse=True)
+    found, _, codes = distinct(np.concatenate(arrays))
     ends = np.cumsum([len(array) for array in arrays])
-    return distinct, np.split(codes.astype(np.int64, copy=False), ends[:-1])
+    return found, np.split(codes.astype(np.int64, copy=False), ends[:-1])
 
 
 def _is_narrow(arrays: Sequence[NDArray]) -> bool:
@@ -66,7 +67,9 @@ def _intern_narrow(arrays: Sequence[NDArray]) -> tuple[NDArray, list[Positions]]
 def first_appearance(codes: Positions, n_codes: int) -> Positions:
     """The codes that occur in `codes`, in the order in which they first do. O(n + m log m)."""
     first = np.full(n_codes, len(codes), dtype=np.int64)
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    for end in range(len(codes), 0, -_BLOCK):
+        start = max(end - _BLOCK, 0)
+        first[codes[start:end][::-1]] = np.arange(end - 1, start - 1, -1)
     present = np.flatnonzero(first < len(codes))
     return present[np.argsort(first[present])]
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphnn_compiler.model.column_rules import Top
+from graphnn_compiler.model.distance_rules import Closure, Hops, LevelEdges, Walks
 from graphnn_compiler.model.types import (
     Bounded,
     EdgeExpr,
@@ -52,8 +54,10 @@ def edges_graph(expr: EdgeExpr) -> Read | None:
                 return graph
             case Sym(base=base) | Reverse(base=base) | RelationEdges(base=base) | FilteredEdges(base=base):
                 pending.append(base)
-            case Bounded(base=base):
+            case Bounded(base=base) | Top(base=base) | Hops(base=base) | Walks(base=base) | Closure(base=base):
                 pending.append(base)
+            case LevelEdges(levels=levels):
+                pending.append(levels.base)
             case EdgeOperation(left=left, right=right):
                 pending += [right, left]
             case _:

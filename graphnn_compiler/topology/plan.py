@@ -37,6 +37,7 @@ from graphnn_compiler.topology.csr import Csr
 
 DType = Literal["float32", "float64"]
 WeightMode = Literal["per_edge", "shared", "per", "fixed"]
+Mix = Literal["full", "diagonal", "scalar"]
 BiasMode = Literal["none", "per_unit", "per_channel"]
 
 # ------------------------------------------------------------------ units and parameters
@@ -83,15 +84,34 @@ class Parameter:
 class Weights:
     """The weights of a clause: a parameter (by name), or the constant `value` where the mode is `fixed`.
 
-    Shape of the parameter, with blocks (C_in, C_out), written () when both are 1: per_edge (E, *block), or
-    (S * C_in, T * C_out) in a dense clause; shared (C_in, C_out); per (G, *block), where `group_values` (shape (G,))
-    holds the value of the sharing key of each group.
+    W is a C_in x C_out block, diag(w) or w * I as `mix` says; the last two have C_in = C_out = C. `block` is what is
+    stored of one: (C_in, C_out), (C,), or () for w * I and wherever C_in = C_out = 1. Shape of the parameter: per_edge
+    (E, *block); shared (C_in, C_out), (C,) or (); per (G, *block), where `group_values` (shape (G,)) holds the value of
+    the sharing key of each group. In a dense clause per_edge is (S * C_in, T * C_out), (C, S, T) or (S, T).
+
+    With `coefficients`, a parameter a of shape (G, B), the mode is per, `parameter` holds B bases V of shape
+    (B, *block), and group g has the block sum over b of a[g, b] V[b]: the basis decomposition of Schlichtkrull et al.,
+    "Modeling relational data with graph convolutional networks", ESWC 2018, equation 3.
     """
 
     mode: WeightMode
     parameter: str | None = None
     value: float = 1.0
     group_values: NDArray | None = None
+    mix: Mix = "full"
+    coefficients: str | None = None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that it reads."""
+        return tuple(name for name in (self.parameter, self.coefficients) if name is not None)
+
+
+def block_shape(mix: Mix, c_in: int, c_out: int) -> tuple[int, ...]:
+    """The shape in which one weight block among several is stored."""
+    if mix == "scalar" or c_in == c_out == 1:
+        return ()
+    return (c_in,) if mix == "diagonal" else (c_in, c_out)
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,7 +48,7 @@ def summary(plan: Plan) -> dict[str, Any]:
 
 def _layer_summary(layer: Layer, plan: Plan) -> dict[str, Any]:
     clauses = layer.body.clauses if isinstance(layer.body, Combination) else ()
-    names = {clause.weights.parameter for clause in clauses}
+    names: set[str | None] = {name for clause in clauses for name in clause.weights.parameters}
     if isinstance(layer.body, Combination):
         names.add(layer.body.bias)
     return {

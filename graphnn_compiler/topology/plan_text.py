@@ -172,7 +172,9 @@ def _weights_text(weights: Weights, plan: Plan) -> str:
     if weights.parameter is None:
         return f"{weights.mode} {_number(weights.value)}"
     groups = "" if weights.group_values is None else f" key {_values_text(weights.group_values)} in"
-    return f"{weights.mode}{groups} {_parameter_text(weights.parameter, plan)}"
+    mix = "" if weights.mix == "full" else f", {weights.mix}"
+    bases = "" if weights.coefficients is None else f" by {_parameter_text(weights.coefficients, plan)}"
+    return f"{weights.mode}{groups} {_parameter_text(weights.parameter, plan)}{bases}{mix}"
 
 
 def _parameter_text(name: str, plan: Plan) -> str:

@@ -16,7 +16,7 @@ from graphnn_compiler.model.columns import ColumnExpr, ColumnRef, walk
 from graphnn_compiler.model.rejection import reject
 from graphnn_compiler.model.types import Read
 from graphnn_compiler.source import Span
-from graphnn_compiler.topology.graph import EdgeSet, NodeSet, is_string
+from graphnn_compiler.topology.graph import EdgeSet, NodeSet, distinct, is_string
 from graphnn_compiler.topology.readers.table import sampled
 
 
@@ -26,7 +26,7 @@ def nobody_passes(nodes: NodeSet, predicate: ColumnExpr) -> NoReturn:
     for name in dict.fromkeys(part.name for part in walk(predicate) if isinstance(part, ColumnRef)):
         column = nodes.columns.get(name)
         if column is not None and is_string(column.values):
-            held = np.unique(column.values if column.missing is None else column.values[~column.missing])
+            held, _, _ = distinct(column.values if column.missing is None else column.values[~column.missing])
             notes.append(
                 f"`{name}` holds {sampled(held[:3].tolist(), len(held))}" if len(held) else f"`{name}` holds nothing"
             )

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import Diagnostic, count, did_you_mean
+from graphnn_compiler.model.binding import bound
 from graphnn_compiler.model.rejection import Rejected, collecting, reject
-from graphnn_compiler.model.types import EdgeExpr, InputModel, LayerModel, Model, NodeExpr, Read, Shape, bound
+from graphnn_compiler.model.types import EdgeExpr, InputModel, LayerModel, Model, NodeExpr, Read, Shape
 from graphnn_compiler.topology import findings
 from graphnn_compiler.topology.clauses import Clauses, Limits, Side
 from graphnn_compiler.topology.data import Data
@@ -43,6 +44,7 @@ from graphnn_compiler.topology.plan import (
 from graphnn_compiler.topology.samples import input_default
 from graphnn_compiler.topology.sets import Sets
 from graphnn_compiler.topology.targets import Targets
+from graphnn_compiler.topology.tied import TiedClauses
 from graphnn_compiler.topology.verification import verify
 
 _VERSIONS = ("graphnn-compiler", "numpy", "scipy", "pyarrow", "pytensor")
@@ -68,7 +70,7 @@ class Build:
 
 def resolve(model: Model, build: Build) -> tuple[Resolution | None, list[Diagnostic]]:
     """The plan of a model, with its data."""
-    resolver = _Resolver(model, build)
+    resolver = Resolver(model, build)
     resolver.run()
     if any(problem.severity == "error" for problem in resolver.problems):
         return None, resolver.problems
@@ -77,14 +79,19 @@ def resolve(model: Model, build: Build) -> tuple[Resolution | None, list[Diagnos
     return resolution, resolver.problems
 
 
-class _Resolver:
+class Resolver:
+    """One resolution and what it found on the way: `run` fills the sets, the sides of layers, and the problems."""
+
     def __init__(self, model: Model, build: Build) -> None:
         self.model = model
         self.build = build
         self.problems: list[Diagnostic] = []
         self.data = Data(build.data)
         self.sets = Sets(self.data, build.seed, build.limits.max_edges)
-        self.clauses = Clauses(self.sets, build.seed, build.dtype, build.limits)
+        lent = frozenset(it.weights.same_as for layer in model.layers for it in layer.clauses if it.weights.same_as)
+        self.clauses = Clauses(self.sets, build.seed, build.dtype, build.limits, lent)
+        self.tied = TiedClauses(self.clauses)
+        self.biased: dict[str, Side] = {}
         self.sides: dict[str, Side] = {}
         self.inputs: list[Input] = []
         self.layers: dict[str, Layer] = {}
@@ -140,7 +147,7 @@ class _Resolver:
         return Provenance(
             self.model.source.name,
             hashlib.sha256(text).hexdigest(),
-            dict(sorted(self.data.files.items())),
+            dict(sorted({**self.data.files, **self.model.imports}.items())),
             dict(self.model.params),
             self.build.seed,
             versions,
@@ -192,26 +199,36 @@ class _Resolver:
         resolved = []
         for clause in layer.clauses:
             with collecting(self.problems):
-                resolved.append(self.clauses.resolve(layer.name, clause, self.sides[clause.source], side))
+                resolved.append(self.tied.resolve(layer, clause, self.sides[clause.source], side))
         if len(resolved) < len(layer.clauses):
             raise Rejected(None)
         for part in resolved:
-            if part.parameter is not None and part.values is not None:
-                self._add(part.parameter, part.values)
-        bias = self._bias(layer, side.units)
+            for parameter, values in part.started:
+                self._add(parameter, values)
+        bias = self._bias(layer, side)
         combination = Combination(tuple(part.clause for part in resolved), bias)
-        self.problems += findings.lints(layer, combination, side.nodes)
+        said = {(problem.code, problem.span) for problem in self.problems}
+        found = findings.lints(layer, combination, side.nodes)
+        self.problems += [lint for lint in found if (lint.code, lint.span) not in said]
         return combination
 
-    def _bias(self, layer: LayerModel, units: Units) -> str | None:
+    def _bias(self, layer: LayerModel, side: Side) -> str | None:
         if layer.bias == "none":
             return None
+        units = side.units
         shape = units.shape if layer.bias == "per_unit" else (units.channels,)
-        name = f"{layer.name}.bias"
+        name = f"{layer.parameters_of}.bias"
+        first = self.biased.setdefault(name, side)
+        if layer.bias == "per_unit" and not first.nodes.same_units(side.nodes):
+            message = "two steps of a tied repeat have other units, so they cannot share a bias of each unit"
+            reject("E155", message, layer.span, help="write `untied`, or `bias = per_channel`")
         self._add(Parameter(name, shape, layer.trainable, "bias"), np.zeros(shape, dtype=self.build.dtype))
         return name
 
     def _add(self, parameter: Parameter, values: NDArray) -> None:
+        """A parameter with its start values; tied layers come with it several times."""
+        if parameter.name in self.values:
+            return
         self.parameters.append(parameter)
         self.values[parameter.name] = values
 

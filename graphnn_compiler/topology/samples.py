@@ -14,7 +14,7 @@ from graphnn_compiler.model.types import NodeColumn, Read
 from graphnn_compiler.source import Span
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.data import Data
-from graphnn_compiler.topology.graph import Column, NodeSet, is_string
+from graphnn_compiler.topology.graph import Column, NodeSet, distinct, is_string
 from graphnn_compiler.topology.plan import DType, Units
 from graphnn_compiler.topology.readers.options import LoadedArray
 from graphnn_compiler.topology.readers.table import sampled
@@ -52,9 +52,9 @@ def _by_key(loaded: LoadedArray, nodes: NodeSet, read: Read) -> NDArray:
     assert loaded.keys is not None
     rows = NodeSet(loaded.keys)
     with located(read.span):
-        distinct, counts = np.unique(loaded.keys, return_counts=True)
-        if len(distinct) < len(loaded.keys):
-            twice = distinct[counts > 1]
+        found, _, number = distinct(loaded.keys)
+        if len(found) < len(loaded.keys):
+            twice = found[np.bincount(number) > 1]
             some = sampled(twice[:3].tolist(), len(twice))
             message = f"the data of `{read.name}` has several rows for {count(len(twice), 'key')}: {some}"
             raise Problem("E255", message, help="give each unit one row")

@@ -9,8 +9,12 @@ from __future__ import annotations
 from typing import TypeVar, assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
+from graphnn_compiler.model.binding import bound
+from graphnn_compiler.model.column_rules import Group, GroupMembers, Match, Nearest, Pairs, Top, Within
 from graphnn_compiler.model.columns import ColumnExpr, Measure
+from graphnn_compiler.model.distance_rules import Closure, Hops, LevelEdges, LevelNodes, Walks
 from graphnn_compiler.model.rejection import Refused, reject
 from graphnn_compiler.model.types import (
     All,
@@ -27,22 +31,25 @@ from graphnn_compiler.model.types import (
     Offset,
     OneToOne,
     RandomDegree,
+    RandomPairs,
     RelationEdges,
     Reverse,
     Same,
+    Shuffled,
+    Stencil,
     Sym,
     Table,
-    bound,
 )
-from graphnn_compiler.topology import columns, refusals
+from graphnn_compiler.topology import column_rules, columns, random_sets, refusals
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.data import Data
-from graphnn_compiler.topology.environments import Degrees, EdgeEnvironment, NodeEnvironment, acyclic, degrees_of
+from graphnn_compiler.topology.environments import Degrees, EdgeEnvironment, NodeEnvironment, degrees_of
 from graphnn_compiler.topology.graph import Column, EdgeSet, NodeSet, integer_units
+from graphnn_compiler.topology.measures import Measures
 from graphnn_compiler.topology.origins import check_table_keys, edges_graph, nodes_graph
-from graphnn_compiler.topology.rules import algebra, identity, offset, random
+from graphnn_compiler.topology.path_sets import PathSets
+from graphnn_compiler.topology.rules import algebra, group, identity, offset, stencil
 from graphnn_compiler.topology.rules.limits import check_edges
-from graphnn_compiler.topology.streams import Stream
 
 Result = TypeVar("Result")
 
@@ -58,7 +65,9 @@ class Sets:
         self._edges: dict[int, tuple[EdgeExpr, EdgeSet]] = {}
         self._left_out: dict[int, int] = {}
         self._opened: dict[tuple[int, int, int], tuple[EdgeExpr, EdgeSet]] = {}
-        self._refused = Refused()
+        self.refused = Refused()
+        self.measures = Measures(self)
+        self._paths = PathSets(self)
 
     # -------------------------------------------------------------- node sets
 
@@ -66,7 +75,7 @@ class Sets:
         """The node set of an expression; one object for one expression."""
         known = self._nodes.get(id(expr))
         if known is None:
-            with self._refused.once(expr):
+            with self.refused.once(expr):
                 known = self._nodes[id(expr)] = (expr, self._evaluate_nodes(expr))
         return known[1]
 
@@ -89,8 +98,15 @@ class Sets:
                 found = self.bound_edges(edges)
                 units, place = (found.sources, found.column) if side == "sources" else (found.targets, found.row)
                 return units.take(np.bincount(place, minlength=len(units)) > 0)
+            case Group():
+                return group.groups(self._group_keys(expr))
+            case LevelNodes():
+                return self._paths.level_nodes(expr)
             case _:
                 assert_never(expr)
+
+    def _group_keys(self, expr: Group) -> NDArray:
+        return column_rules.group_keys(expr, self._node_environment(self.nodes(expr.base), expr.base))
 
     def _graph_nodes(self, expr: GraphNodes) -> NodeSet:
         graph = self.data.graph(expr.graph)
@@ -104,50 +120,24 @@ class Sets:
 
     def _node_environment(self, nodes: NodeSet, expr: NodeExpr | None) -> NodeEnvironment:
         graph = nodes_graph(expr)
+
+        def measure(asked: Measure) -> Column:
+            return self.measures.aligned(asked, nodes)
+
         if graph is None:
-            return NodeEnvironment(nodes, measures=lambda measure: self._aligned_measure(measure, nodes))
+            return NodeEnvironment(nodes, measures=measure)
 
         def degrees() -> Degrees:
             return degrees_of(self.data.graph(graph).edges, nodes)
 
-        return NodeEnvironment(nodes, degrees, lambda measure: self._aligned_measure(measure, nodes))
-
-    def _aligned_measure(self, measure: Measure, nodes: NodeSet) -> Column:
-        """`in_degree(R)` in the brackets of a node set: of those nodes."""
-        if measure.function not in ("in_degree", "out_degree"):
-            return self.measure(measure)
-        assert not isinstance(measure.argument, NodeExpr)
-        return Column(degrees_of(self.bound_edges(measure.argument), nodes)[measure.function])
-
-    # -------------------------------------------------------------- measures, for asserts
-
-    def measure(self, measure: Measure) -> Column:
-        """`count(..)`, `in_degree(R)` over R's targets, `out_degree(R)` over its sources, `acyclic(R)`."""
-        if isinstance(measure.argument, NodeExpr):
-            return Column(np.asarray(len(self.nodes(measure.argument))))
-        edges = self.bound_edges(measure.argument)
-        match measure.function:
-            case "count":
-                return Column(np.asarray(len(edges)))
-            case "acyclic":
-                return Column(np.asarray(acyclic(edges)))
-            case "in_degree":
-                return Column(np.bincount(edges.row, minlength=len(edges.targets)))
-            case _:
-                return Column(np.bincount(edges.column, minlength=len(edges.sources)))
-
-    def measured_units(self, measure: Measure) -> NodeSet:
-        """The units that the values of `in_degree(R)` or `out_degree(R)` stand for."""
-        assert not isinstance(measure.argument, NodeExpr)
-        edges = self.bound_edges(measure.argument)
-        return edges.sources if measure.function == "out_degree" else edges.targets
+        return NodeEnvironment(nodes, degrees, measure, lambda name: self.measures.of_graph(graph, name, nodes))
 
     # -------------------------------------------------------------- edge sets
 
     def clause_edges(self, expr: EdgeExpr, sources: NodeSet, targets: NodeSet) -> tuple[EdgeSet, int]:
         """The edges of a clause between the units of its source and its layer, and how many were left out."""
         if not bound(expr):
-            return self._open(expr, sources, targets), 0
+            return self.open_edges(expr, sources, targets), 0
         found = self.bound_edges(expr)
         check_table_keys(expr, found, sources, targets)
         with located(expr.span):
@@ -158,7 +148,7 @@ class Sets:
         """The edge set of a bound expression, whole; one object for one expression."""
         known = self._edges.get(id(expr))
         if known is None:
-            with self._refused.once(expr), located(expr.span):
+            with self.refused.once(expr), located(expr.span):
                 known = self._edges[id(expr)] = (expr, self._evaluate_bound(expr))
         return known[1]
 
@@ -179,18 +169,27 @@ class Sets:
                 return algebra.relation(self.bound_edges(base), relation)
             case FilteredEdges(base=base, predicate=predicate):
                 return self._filtered(self.bound_edges(base), base, predicate)
-            case RandomDegree(among=among):
+            case RandomDegree(among=among) | RandomPairs(among=among):
                 assert among is not None
                 pool = self.bound_edges(among)
                 return self._random(expr, pool.sources, pool.targets)
+            case Shuffled():
+                return random_sets.shuffled_edges(expr, self)
+            case Top(base=base):
+                edges = self.bound_edges(base)
+                return column_rules.top_edges(expr, edges, self.edge_environment(edges, base))
+            case GroupMembers(group=grouping):
+                return group.members(self.nodes(grouping.base), self._group_keys(grouping), self.nodes(grouping))
+            case Hops() | Walks() | Closure() | LevelEdges():
+                return self._paths.edges(expr)
             case EdgeOperation():
                 return self._operation(expr)
-            case All() | Same() | OneToOne() | Offset():
+            case All() | Same() | OneToOne() | Offset() | Stencil() | Within() | Nearest() | Match() | Pairs():
                 raise AssertionError("an open edge set has no units of its own")
             case _:
                 assert_never(expr)
 
-    def _open(self, expr: EdgeExpr, sources: NodeSet, targets: NodeSet) -> EdgeSet:
+    def open_edges(self, expr: EdgeExpr, sources: NodeSet, targets: NodeSet) -> EdgeSet:
         """An edge expression on given units; parts of it that are bound are restricted to them."""
         if bound(expr):
             return self.clause_edges(expr, sources, targets)[0]
@@ -215,17 +214,27 @@ class Sets:
                 return identity.one_to_one(sources, targets)
             case Offset(low=low, high=high, wrap=wrap):
                 return offset.offset(sources, targets, low, high, wrap=wrap, max_edges=self.max_edges)
-            case RandomDegree():
+            case Stencil(offsets=offsets, shape=shape, wrap=wrap):
+                if shape is None:
+                    steps = [step for (step,) in offsets]
+                    return stencil.steps(sources, targets, steps, wrap=wrap, max_edges=self.max_edges)
+                return stencil.grid_steps(sources, targets, offsets, shape, wrap=wrap, max_edges=self.max_edges)
+            case RandomDegree() | RandomPairs():
                 return self._random(expr, sources, targets)
+            case Within() | Nearest() | Match() | Pairs():
+                ends = self._node_environment(sources, None), self._node_environment(targets, None)
+                return column_rules.open_edges(expr, *ends, self.max_edges)
             case Reverse(base=base):
-                return algebra.reverse(self._open(base, targets, sources))
+                return algebra.reverse(self.open_edges(base, targets, sources))
             case FilteredEdges(base=base, predicate=predicate):
-                return self._filtered(self._open(base, sources, targets), base, predicate)
+                return self._filtered(self.open_edges(base, sources, targets), base, predicate)
             case RelationEdges(base=base, relation=relation):
-                return algebra.relation(self._open(base, sources, targets), relation)
+                return algebra.relation(self.open_edges(base, sources, targets), relation)
             case EdgeOperation(operator=operator, left=left, right=right):
                 return self._joined(operator, left, right, sources, targets)
-            case GraphEdges() | Table() | Bounded() | Sym():
+            case GraphEdges() | Table() | Bounded() | Shuffled() | Sym() | Top() | GroupMembers():
+                raise AssertionError("a bound edge set is evaluated whole")
+            case Hops() | Walks() | Closure() | LevelEdges():
                 raise AssertionError("a bound edge set is evaluated whole")
             case _:
                 assert_never(expr)
@@ -255,10 +264,10 @@ class Sets:
     def _joined(self, operator: str, left: EdgeExpr, right: EdgeExpr, sources: NodeSet, targets: NodeSet) -> EdgeSet:
         """`left operator right` on given units, without building `all` where the other operand decides."""
         if operator == "&" and isinstance(left, All):
-            return self._on(right, sources, targets)
+            return self.whole_or_on(right, sources, targets)
         if operator == "&" and isinstance(right, All):
-            return self._on(left, sources, targets)
-        first, second = self._on(left, sources, targets), self._on(right, sources, targets)
+            return self.whole_or_on(left, sources, targets)
+        first, second = self.whole_or_on(left, sources, targets), self.whole_or_on(right, sources, targets)
         match operator:
             case "|":
                 return algebra.union(first, second)
@@ -267,46 +276,22 @@ class Sets:
             case _:
                 return algebra.difference(first, second)
 
-    def _on(self, expr: EdgeExpr, sources: NodeSet, targets: NodeSet) -> EdgeSet:
-        return self.bound_edges(expr) if bound(expr) else self._open(expr, sources, targets)
+    def whole_or_on(self, expr: EdgeExpr, sources: NodeSet, targets: NodeSet) -> EdgeSet:
+        """A bound expression whole, an open one on the given units."""
+        return self.bound_edges(expr) if bound(expr) else self.open_edges(expr, sources, targets)
 
     def _filtered(self, edges: EdgeSet, base: EdgeExpr, predicate: ColumnExpr) -> EdgeSet:
+        return edges.take(columns.truth(predicate, self.edge_environment(edges, base), len(edges)))
+
+    def edge_environment(self, edges: EdgeSet, base: EdgeExpr) -> EdgeEnvironment:
+        """What expressions over the columns of the edges of `base` see."""
         graph = edges_graph(base)
         owner = None if graph is None else GraphNodes(graph, span=base.span)
-        environment = EdgeEnvironment(
+        return EdgeEnvironment(
             edges, self._node_environment(edges.sources, owner), self._node_environment(edges.targets, owner)
         )
-        return edges.take(columns.truth(predicate, environment, len(edges)))
 
-    def _random(self, expr: RandomDegree, sources: NodeSet, targets: NodeSet) -> EdgeSet:
-        seed = self.seed if expr.seed is None else expr.seed
-        candidates = excluded = None
-        among = expr.among
-        if isinstance(among, EdgeOperation) and among.operator == "-" and isinstance(among.left, All):
-            excluded = self._open(among.right, sources, targets)
-        elif among is not None and not isinstance(among, All):
-            candidates = self._open(among, sources, targets)
-        degrees = self._degrees(expr, targets, Stream(seed, "in_degree", expr.stream))
-        wanted = int(np.minimum(degrees, len(sources)).sum())
-        check_edges("`random`", wanted, self.max_edges)
-        return random.random_in_degree(
-            sources,
-            targets,
-            degrees,
-            stream=Stream(seed, "edges", expr.stream),
-            candidates=candidates,
-            excluded=excluded,
-            shortfall=expr.shortfall,
-        )
-
-    def _degrees(self, expr: RandomDegree, targets: NodeSet, stream: Stream) -> np.ndarray:
-        degree = expr.degree
-        if isinstance(degree, int):
-            return np.full(len(targets), degree, dtype=np.int64)
-        if isinstance(degree, tuple):
-            return random.draw_degrees(targets, *degree, stream)
-        environment = NodeEnvironment(targets)
-        values = columns.numbers(degree, environment, len(targets), "the in-degree", lambda: targets.keys)
-        if np.any(values != np.floor(values)) or np.any(values < 0):
-            refusals.no_degrees(values, targets, degree.span)
-        return values.astype(np.int64)
+    def _random(self, expr: RandomDegree | RandomPairs, sources: NodeSet, targets: NodeSet) -> EdgeSet:
+        if isinstance(expr, RandomPairs):
+            return random_sets.by_probability(expr, self, sources, targets)
+        return random_sets.by_degree(expr, self, sources, targets)

@@ -18,7 +18,7 @@ from graphnn_compiler.model.types import ComparedModel, ObjectiveModel, PenaltyM
 from graphnn_compiler.topology import columns
 from graphnn_compiler.topology.columns import located
 from graphnn_compiler.topology.data import Data
-from graphnn_compiler.topology.graph import Column, NodeSet, is_string
+from graphnn_compiler.topology.graph import Column, NodeSet, distinct, is_string
 from graphnn_compiler.topology.plan import (
     Compared,
     DType,
@@ -199,13 +199,13 @@ class Targets:
             if not len(known) or (known.min() >= 0 and known.max() < use.n_classes):
                 coded[present] = known
                 return coded, None
-        distinct, codes = np.unique(values[present], return_inverse=True)
-        if len(distinct) > use.n_classes:
-            some = listed([f"`{value}`" for value in distinct[:3]] + ["..."] * (len(distinct) - 3))
-            message = f"target `{model.name}` has {len(distinct)} classes ({some}), `{use.term.layer}` {use.n_classes}"
+        found, _, codes = distinct(values[present])
+        if len(found) > use.n_classes:
+            some = listed([f"`{value}`" for value in found[:3]] + ["..."] * (len(found) - 3))
+            message = f"target `{model.name}` has {len(found)} classes ({some}), `{use.term.layer}` {use.n_classes}"
             reject("E412", message, model.default.span, related=[(use.term.span, "compared here")])
-        coded[present] = codes.reshape(-1)
-        return coded, distinct.astype(np.int64) if distinct.dtype.kind == "b" else distinct
+        coded[present] = codes
+        return coded, found.astype(np.int64) if found.dtype.kind == "b" else found
 
     def _require_present(
         self, model: TargetModel, absent: NDArray[np.bool_], nodes: NodeSet, uses: Sequence[_Use]

@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from graphnn_compiler.topology.consistency import all_distinct, require, verify_default
 from graphnn_compiler.topology.expression_units import expression_units, verify_activation, verify_rate
 from graphnn_compiler.topology.graph import is_string
-from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Input, Layer, Plan, SparseClause, Units
+from graphnn_compiler.topology.plan import (
+    Clause,
+    Combination,
+    DenseClause,
+    Input,
+    Layer,
+    Plan,
+    SparseClause,
+    Units,
+    Weights,
+)
 from graphnn_compiler.topology.verification_objectives import verify_objective, verify_target
 
 # Names reach error messages and the text of programs, so that no archive may bring anything else along.
@@ -163,6 +173,7 @@ def _verify_weights(place: str, clause: Clause, plan: Plan, target: Units) -> No
     require(mode != "per" or n_groups > 0 or _is_empty(clause), f"{place}: `per` weights without group values")
     if isinstance(clause, SparseClause):
         _verify_groups(place, clause, n_groups)
+    _verify_mix(place, weights, source, target)
     if mode == "fixed":
         require(weights.parameter is None, f"{place}: fixed weights have the parameter `{weights.parameter}`")
         require(math.isfinite(weights.value), f"{place}: its fixed weight is {weights.value}")
@@ -171,8 +182,28 @@ def _verify_weights(place: str, clause: Clause, plan: Plan, target: Units) -> No
         return
     if weights.parameter is None:
         raise ValueError(f"{place}: `{mode}` weights without a parameter")
-    found, expected = _parameter_shape(place, plan, weights.parameter), _weights_shape(clause, source, target, n_groups)
+    n_blocks = n_groups
+    if weights.coefficients is not None:
+        n_blocks = _verify_coefficients_of_bases(place, plan, weights.coefficients, n_groups)
+    found, expected = _parameter_shape(place, plan, weights.parameter), _weights_shape(clause, source, target, n_blocks)
     require(found == expected, f"{place}: parameter `{weights.parameter}` has shape {found}, not {expected}")
+
+
+def _verify_mix(place: str, weights: Weights, source: Units, target: Units) -> None:
+    mix, mode = weights.mix, weights.mode
+    require(mix in ("full", "diagonal", "scalar"), f"{place}: there is no mix `{mix}`")
+    require(mode != "fixed" or mix == "full", f"{place}: mix `{mix}` with fixed weights")
+    sides = (source.channels, target.channels)
+    require(mix == "full" or sides[0] == sides[1], f"{place}: mix `{mix}` between {sides[0]} and {sides[1]} channels")
+    require(weights.coefficients is None or mode == "per", f"{place}: coefficients of bases with `{mode}` weights")
+
+
+def _verify_coefficients_of_bases(place: str, plan: Plan, name: str, n_groups: int) -> int:
+    """The number of bases."""
+    shape = _parameter_shape(place, plan, name)
+    fits = len(shape) == 2 and shape[0] == n_groups
+    require(fits, f"{place}: parameter `{name}` has shape {shape}, and there are {n_groups} groups")
+    return shape[1]
 
 
 def _is_empty(clause: Clause) -> bool:
@@ -181,16 +212,18 @@ def _is_empty(clause: Clause) -> bool:
 
 
 def _weights_shape(clause: Clause, source: Units, target: Units, n_groups: int) -> _Shape:
-    c_in, c_out = source.channels, target.channels
-    block = () if c_in == c_out == 1 else (c_in, c_out)
+    c_in, c_out, mix = source.channels, target.channels, clause.weights.mix
+    single: _Shape = {"full": (c_in, c_out), "diagonal": (c_in,), "scalar": ()}[mix]
+    block = () if c_in == c_out == 1 else single
     match clause.weights.mode:
         case "shared":
-            return (c_in, c_out)
+            return single
         case "per":
             return (n_groups, *block)
-    if isinstance(clause, DenseClause):
-        return (len(source) * c_in, len(target) * c_out)
-    return (clause.n_edges, *block)
+    if isinstance(clause, SparseClause):
+        return (clause.n_edges, *block)
+    n_in, n_out = len(source), len(target)
+    return {"full": (n_in * c_in, n_out * c_out), "diagonal": (c_in, n_in, n_out), "scalar": (n_in, n_out)}[mix]
 
 
 def _verify_group_values(place: str, values: NDArray) -> int:
@@ -229,7 +262,7 @@ def _parameter_shape(place: str, plan: Plan, name: str) -> _Shape:
 
 def _verify_parameter_use(plan: Plan) -> None:
     bodies = [layer.body for layer in plan.layers if isinstance(layer.body, Combination)]
-    weights = {clause.weights.parameter for body in bodies for clause in body.clauses}
+    weights = {name for body in bodies for clause in body.clauses for name in clause.weights.parameters}
     biases = {body.bias for body in bodies}
     for parameter in plan.parameters:
         name = parameter.name

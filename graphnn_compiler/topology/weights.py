@@ -7,8 +7,11 @@ language's expressions (their values arrive as arrays); what a single draw becom
 Draw number i of a unit's, a group's or a parameter's stream (see `streams`), frozen by edition 1:
 
 * per edge: destination d's stream, i = (position of the edge among those into d) * block size + place in the block;
-* dense: destination d's stream, i = (source position * C_in + in channel) * C_out + out channel;
-* shared: the whole parameter's stream; per group: the stream of the group's value; i = place in the block.
+* dense: destination d's stream, i = (source position * C_in + in channel) * C_out + out channel; of diagonals,
+  i = source position * C + channel;
+* shared: the whole parameter's stream; per group: the stream of the group's value; i = place in the block;
+* bases: the int stream of the basis's number, i = place in the block; their coefficients: the stream of the group's
+  value, i = the basis's number.
 
 Blocks are in C order. Normal draws are the normal quantiles of the uniform ones. float32 values are the float64 ones
 rounded.
@@ -29,6 +32,7 @@ from graphnn_compiler.topology.initialisers import (
     Constant,
     Fan,
     Initialiser,
+    Normal,
     Orthogonal,
     orthogonal,
     standard_normal,
@@ -219,6 +223,50 @@ def init_dense(
     if isinstance(init, Orthogonal):
         return orthogonal(standard_normal(draws(slice(0, shape[0])))).astype(dtype)
     return _filled(shape, dtype, init, lambda part: transform(init, draws(part), fans))
+
+
+def init_dense_diagonal(
+    init: Initialiser,
+    stream: Stream,
+    n_sources: int,
+    target_keys: NDArray,
+    channels: int,
+    *,
+    dtype: FloatType = "float32",
+) -> NDArray:
+    """Start values of the diagonals of `all` with weights per edge: (C, n_sources, n_destinations)."""
+    n_targets = len(target_keys)
+    fans = fan("per_edge", (n_sources, n_targets))
+    starts = stream.starts(target_keys)[None, :]
+
+    def of_channel(channel: int) -> NDArray:
+        def values(part: slice) -> NDArray[np.float64]:
+            row = np.arange(part.start, part.stop, dtype=np.int64)[:, None]
+            return transform(init, uniform(starts, row * channels + channel), fans)
+
+        return _filled((n_sources, n_targets), dtype, init, values)
+
+    return np.stack([of_channel(channel) for channel in range(channels)])
+
+
+def init_bases(
+    init: Initialiser,
+    streams: tuple[Stream, Stream],
+    n_bases: int,
+    values: Sequence[GroupValue],
+    fans: Fan,
+    *,
+    block: tuple[int, ...] = (),
+    dtype: FloatType = "float32",
+) -> tuple[NDArray, NDArray]:
+    """Start values of bases (B, *block) and of their coefficients (G, B), by the streams of the two parameters.
+
+    Coefficients are normal with variance 1 / B, so that the sum over b of a[g, b] V[b] has the variance that `init`
+    gives a block of its own.
+    """
+    bases = init_groups(init, streams[0], range(n_bases), fans, block=block, dtype=dtype)
+    unit = Normal(0.0, math.sqrt(1 / n_bases))
+    return bases, init_groups(unit, streams[1], values, fans, block=(n_bases,), dtype=dtype)
 
 
 def init_shared(

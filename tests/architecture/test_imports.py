@@ -14,6 +14,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "diagnostics": {"source"},
     "files": set(),
     "language": {"source", "diagnostics"},
+    "building": {"source", "language"},
     "model": {"source", "diagnostics", "language"},
     "topology": {"source", "diagnostics", "model"},
     "backend": {"diagnostics", "topology"},
@@ -22,12 +23,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
-    "api": {"source", "diagnostics", "language", "model", "compiler", "network", "archive"},
+    "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
     | {"network", "archive", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
-    "": {"source", "diagnostics", "network", "api"},
+    "": {"source", "diagnostics", "building", "network", "api"},
 }
 """Layer -> the layers below it that it may know. A layer is a top-level module or folder of the package."""
 
@@ -59,8 +60,8 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices
     "scipy": ("topology", "backend", "edges"),
-    # text tables and parquet: one reader
-    "pyarrow": ("topology.readers.delimited",),
+    # tables: the parser of text, the typing of its cells, and Parquet, whose columns are Arrow's own
+    "pyarrow": ("topology.readers.delimited", "topology.readers.arrow_cells", "topology.readers.parquet"),
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions

@@ -78,18 +78,21 @@ def clause(
     n_parts: int = 1,
     coefficients: bool = False,
 ) -> tuple[Clause, list[Parameter]]:
-    """A clause of a kind ("dense" or "sparse", space, weights mode) from one set of units to another."""
-    form, mode = kind.split()
+    """A clause from one set of units to another. Its kind: "dense" or "sparse", weights mode, a mix, "bases"."""
+    form, mode, *rest = kind.split()
+    mix = next((word for word in rest if word != "bases"), "full")
     (n_s, c_in), (n_t, c_out) = ((len(end), end.channels) for end in ends)
     label = label or source
     name = f"{owner}.{label}.weights"
-    block = () if c_in == c_out == 1 else (c_in, c_out)
+    one = {"full": (c_in, c_out), "diagonal": (c_in,), "scalar": ()}[mix]
+    block = () if c_in == c_out == 1 else one
     if form == "dense":
-        shape: tuple[int, ...] = (n_s * c_in, n_t * c_out) if mode == "per_edge" else (c_in, c_out)
+        every = {"full": (n_s * c_in, n_t * c_out), "diagonal": (c_in, n_s, n_t), "scalar": (n_s, n_t)}[mix]
+        shape: tuple[int, ...] = every if mode == "per_edge" else one
         coefficient = 0.7 if coefficients else 1.0
         if mode == "fixed":
             return DenseClause(label, source, Weights("fixed", value=-1.3), coefficient), []
-        return DenseClause(label, source, Weights(mode, name), coefficient), [Parameter(name, shape)]
+        return DenseClause(label, source, Weights(mode, name, mix=mix), coefficient), [Parameter(name, shape)]
     structures = [random_csr(rng, n_s, n_t) for _ in range(n_parts)]
     n_edges = sum(csr.n_edges for csr in structures)
     n_groups = n_edges if mode == "per_edge" else 3
@@ -104,9 +107,16 @@ def clause(
         parts.append(EdgePart(csr, rng.normal(size=csr.n_edges) if coefficients else None, groups))
     if mode == "fixed":
         return SparseClause(label, source, tuple(parts), Weights("fixed", value=1.7)), []
-    shape = (c_in, c_out) if mode == "shared" else (n_groups, *block)
+    shape = one if mode == "shared" else (n_groups, *block)
     group_values = np.arange(n_groups) if mode == "per" else None
-    weights = Weights(mode, name, group_values=group_values)
+    if "bases" in rest:
+        several = f"{owner}.{label}.coefficients"
+        weights = Weights(mode, name, group_values=group_values, mix=mix, coefficients=several)
+        return SparseClause(label, source, tuple(parts), weights), [
+            Parameter(name, (2, *block)),
+            Parameter(several, (3, 2)),
+        ]
+    weights = Weights(mode, name, group_values=group_values, mix=mix)
     return SparseClause(label, source, tuple(parts), weights), [Parameter(name, shape)]
 
 
@@ -120,8 +130,20 @@ def finished(rng: np.random.Generator, plan: Plan, batch: Sequence[int | None]) 
     return Case(plan, values, inputs)
 
 
-SPARSE_KINDS = ("sparse per_edge", "sparse shared", "sparse per", "sparse fixed")
-KINDS = (*SPARSE_KINDS, "dense per_edge", "dense shared", "dense fixed")
+SPARSE_KINDS = (
+    "sparse per_edge", "sparse shared", "sparse per", "sparse per bases", "sparse fixed",
+    "sparse per_edge diagonal", "sparse shared diagonal", "sparse per diagonal", "sparse per diagonal bases",
+    "sparse per_edge scalar", "sparse shared scalar", "sparse per scalar", "sparse per scalar bases",
+)  # fmt: skip
+KINDS = (
+    *SPARSE_KINDS, "dense per_edge", "dense shared", "dense fixed",
+    "dense per_edge diagonal", "dense shared diagonal", "dense per_edge scalar", "dense shared scalar",
+)  # fmt: skip
+
+
+def needs_equal_channels(kind: str) -> bool:
+    """Whether a clause of this kind has as many channels in as out."""
+    return bool({"fixed", "diagonal", "scalar"} & set(kind.split()))
 
 
 def single_clause(
@@ -143,7 +165,7 @@ def every_clause(c_in: int | None, c_out: int | None, *, seed: int = 0, dtype: A
     layers, parameters = [], []
     plain = c_in is None
     for i, kind in enumerate(KINDS):
-        ends = units(5, c_in), units(4, c_in if kind.endswith("fixed") else c_out)
+        ends = units(5, c_in), units(4, c_in if needs_equal_channels(kind) else c_out)
         one, new = clause(rng, kind, f"y{i}", "x", ends, coefficients=not plain, n_parts=1 if plain else 2)
         layers.append(Layer(f"y{i}", ends[1], Combination((one,)), output=True))
         parameters += new
@@ -190,7 +212,7 @@ def _combinations(
     clauses, parameters = [], []
     for i in range(draw(st.integers(1, 3))):
         source = draw(st.sampled_from(sorted(nodes)))
-        kinds = [k for k in KINDS if not k.endswith("fixed") or nodes[source].channels == target.channels]
+        kinds = [k for k in KINDS if not needs_equal_channels(k) or nodes[source].channels == target.channels]
         one, new = clause(
             rng,
             draw(st.sampled_from(kinds)),

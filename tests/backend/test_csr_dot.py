@@ -344,8 +344,8 @@ def test_wrong_arguments_are_refused_when_the_graph_is_built() -> None:
         edge_dot(np.ones((3, 2, 2)), pt.tensor(dtype="float64", shape=(7, None, 1)), structure)
     with pytest.raises(TypeError, match="x has 2 dimensions, not 3"):
         edge_dot(np.ones(3), pt.dmatrix(), structure)
-    with pytest.raises(TypeError, match="1 or 3"):
-        edge_dot(np.ones((3, 1)), pt.dtensor3(), structure)
+    with pytest.raises(TypeError, match="1 to 3"):
+        edge_dot(np.ones((3, 1, 1, 1)), pt.dtensor3(), structure)
     with pytest.raises(TypeError, match="int64"):
         aggregate(pt.ltensor3(), structure)
 

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from plans import KINDS, PY, SMOOTH, SPARSE_KINDS, Case, cases, every_clause, single_clause, units
+from plans import KINDS, PY, SMOOTH, SPARSE_KINDS, Case, cases, every_clause, needs_equal_channels, single_clause, units
 
 from graphnn_compiler.backend import reference
 from graphnn_compiler.backend.activations import activate, random_updates, row_normalize
@@ -262,7 +262,7 @@ def check_gradients(case: Case) -> None:
 @pytest.mark.parametrize("channels", [(None, None), (2, 3)], ids=["scalar", "blocks"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_of_every_clause(kind: str, channels: tuple[int | None, int | None]) -> None:
-    if kind.endswith("fixed"):
+    if needs_equal_channels(kind):
         channels = (channels[0], channels[0])
     check_gradients(single_clause(kind, *channels, n_parts=2 if kind in SPARSE_KINDS else 1))
 

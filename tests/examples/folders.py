@@ -12,7 +12,9 @@ from readme_commands import run
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = tuple(sorted(program.parent.name for program in EXAMPLES.glob("*/model.gnn")))
 
-PARAMETERS: Mapping[str, Mapping[str, int]] = MappingProxyType({"seed_100k": {"units": 1000}, "cora": {"words": 60}})
+PARAMETERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {"seed_100k": {"units": 1000}, "cora": {"words": 60}, "tied_depth": {"steps": 2}}
+)
 """What `small` asks of the program, where an example can be had in several sizes."""
 
 _SMALL_DATA: Mapping[str, str] = MappingProxyType(

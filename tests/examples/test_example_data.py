@@ -16,7 +16,9 @@ import graphnn_compiler as gnn
 LARGEST = 150_000
 
 
-@pytest.mark.parametrize("name", ["karate", "mlp_digits"])
+@pytest.mark.parametrize(
+    "name", ["convolution", "karate", "mlp_digits", "pooled_stops", "reactome_levels", "relational", "tied_depth"]
+)
 def test_data_is_what_its_generator_writes(name: str, tmp_path: Path) -> None:
     shipped = copied(name, tmp_path)
     (fresh := tmp_path / "fresh").mkdir()

@@ -31,12 +31,22 @@ def samples(name: str) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     """Inputs and targets for a gradient check, where the example brings none of its own."""
     random = np.random.default_rng(5)
     match name:
+        case "convolution":
+            return {"x": random.standard_normal((3, 144))}, {"truth": np.array([2, 0, 1])}
         case "karate":
             return {"who": random.standard_normal((34, 34))}, {}
         case "mlp_digits":
             return {"x": random.standard_normal((3, 64))}, {"truth": np.array([7, 0, 2])}
+        case "pooled_stops":
+            return {"today": random.standard_normal((120, 6))}, {}
+        case "relational":
+            return {"name": random.standard_normal((96, 96))}, {}
+        case "tied_depth":
+            return {"rhs": random.standard_normal((2, 36))}, {"truth": random.standard_normal((2, 36))}
         case "seed_100k":
             return {"x": random.standard_normal((2, 1000))}, {"truth": np.array([9, 4])}
+        case "reactome_levels":
+            return {"x": random.standard_normal((3, 112))}, {"group": np.array([[1.0], [0.0], [1.0]])}
     raise ValueError(f"no samples for {name}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -136,10 +135,8 @@ def test_an_unclosed_bracket_points_to_where_it_opens() -> None:
     ],
     ids=lambda text: text[8:20],
 )
-def test_deep_programs_are_refused_quickly(text: str) -> None:
-    start = time.perf_counter()
+def test_deep_programs_are_refused(text: str) -> None:
     program, found = parse(Source("test", text + "\nlet ok = 1"))
-    assert time.perf_counter() - start < 6  # under 1 on an idle machine
     assert [d.code for d in found if d.code != "E004"] == ["E013"]
     assert program is not None
     assert len(program.statements) <= 1

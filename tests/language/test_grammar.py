@@ -51,15 +51,12 @@ def test_everything_that_can_be_expected_has_a_phrase() -> None:
     assert {"an expression", "a name", "`->`", "a whole number"} <= rendered
 
 
-def test_parsing_needs_nothing_but_lark_and_is_quick() -> None:
+def test_parsing_needs_nothing_but_lark() -> None:
     code = (
-        "import sys, time; sys.modules['interegular'] = None; start = time.perf_counter()\n"
+        "import sys; sys.modules['interegular'] = None\n"
         "from graphnn_compiler.language.parser import parse\n"
         "from graphnn_compiler.source import Source\n"
-        "text = 'layer h[10, 3] { from x via all { weights = shared } activation = relu }\\n' * 30\n"
-        "assert not parse(Source('m', text))[1]\n"
-        "print(time.perf_counter() - start)\n"
+        "assert not parse(Source('m', 'layer h[10, 3] { from x via all { weights = shared } activation = relu }'))[1]\n"
         "assert not {'numpy', 'pytensor', 'scipy'} & set(sys.modules)\n"
     )
-    seconds = min(float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3))
-    assert seconds < 1.5  # about 0.2 on an idle machine; the margin is for a busy one
+    subprocess.run([sys.executable, "-c", code], check=True)

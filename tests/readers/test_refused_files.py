@@ -41,25 +41,27 @@ BAD = [
         EDGES + b"caf\xe9,d\n",
         {},
         "E204: `e.csv` is not UTF-8 text\n--> e.csv:3: the byte 0xE9 begins no UTF-8 character\n"
-        "help: save the file as UTF-8",
+        "help: save the file as UTF-8, or name what it is with `encoding =`: "
+        '`"latin-1"` or `"cp1252"` or `"utf-16"`',
     ),
     (
         b"s\xf6urce,target\n",
         {},
         "E204: `e.csv` is not UTF-8 text\n--> e.csv:1: the byte 0xF6 begins no UTF-8 character\n"
-        "help: save the file as UTF-8",
+        "help: save the file as UTF-8, or name what it is with `encoding =`: "
+        '`"latin-1"` or `"cp1252"` or `"utf-16"`',
     ),
     (
         EDGES + b"c,\0\n",
         {},
         "E205: `e.csv` holds a NUL byte, so it is no text table\n--> e.csv:3: a NUL byte stands here\n"
-        "help: the file may be UTF-16 or binary: save it as UTF-8 text",
+        'help: the file may be binary, or UTF-16 without its mark: `encoding = "utf-16"`',
     ),
     (
         gzip.compress(EDGES),
         {},
         "E203: `e.csv` is a gzip file, not a table of text\n--> e.csv: begins with the bytes of a gzip file\n"
-        "help: unpack or export it, or correct the file's name",
+        "help: let its name end in `.gz`, or unpack it",
     ),
     (
         pickle.dumps({"a": 1}),
@@ -71,7 +73,7 @@ BAD = [
         "source,target\n".encode("utf-16"),
         {},
         "E203: `e.csv` is text in UTF-16, not a table of text\n--> e.csv: begins with the bytes of text in UTF-16\n"
-        "help: save it as UTF-8 text",
+        'help: save it as UTF-8 text, or write `encoding = "utf-16"` where the kind of file takes one',
     ),
     (
         b"head,tail\na,b\n",
@@ -191,7 +193,6 @@ def test_first_three_of_many(tmp_path):
 
 def test_refused_paths(tmp_path):
     (tmp_path / "d.csv").mkdir()
-    (tmp_path / "e.parquet").write_bytes(b"PAR1")
     (tmp_path / "e.csv").write_bytes(EDGES)
 
     def read(name):
@@ -203,13 +204,25 @@ def test_refused_paths(tmp_path):
     assert refused(read("ee.csv")) == "E201: there is no file `ee.csv`\nhelp: did you mean `e.csv`?"
     assert refused(read("d.csv")) == "E202: `d.csv` is a folder, not a file\nhelp: name a file inside it"
     assert refused(read("e.csv/x.csv")) == "E202: `e.csv/x.csv` cannot be read: Not a directory"
-    assert refused(read("e.parquet")) == (
-        "E200: `e.parquet` has the extension `.parquet`, so it is unclear how to read it\n--> e.parquet: this file\n"
-        "help: the extensions that are read here are `.csv`, `.tsv`, `.npz`, `.npy`, `.graphml`"
+    known = (
+        "help: the extensions that are read here are `.csv`, `.tsv`, `.parquet`, `.npz`, `.npy`, `.mtx`, `.graphml`, "
+        "`.gml`, `.json`, `.gmt`"
+    )
+    assert refused(read("e.xlsx")) == (
+        "E200: `e.xlsx` has the extension `.xlsx`, so it is unclear how to read it\n--> e.xlsx: this file\n" + known
+    )
+    assert refused(read("e.npz.gz")) == (
+        "E200: `e.npz.gz` has the extension `.npz.gz`, so it is unclear how to read it\n--> e.npz.gz: this file\n"
+        + known
+        + "; those that are text may be packed by gzip, as `.csv.gz`"
+    )
+    assert refused(read("e.csv.zip")) == (
+        "E200: `e.csv.zip` has the extension `.zip`, so it is unclear how to read it\n--> e.csv.zip: this file\n"
+        "help: unpack it, or pack the file that is in it with gzip: `.csv.gz` is read as it is"
     )
     assert refused(lambda: read_array(tmp_path / "noext", "noext")) == (
         "E200: `noext` has no extension, so it is unclear how to read it\n--> noext: this file\n"
-        "help: the extensions that are read here are `.npy`, `.npz`, `.csv`, `.tsv`"
+        "help: the extensions that are read here are `.npy`, `.npz`, `.csv`, `.tsv`, `.parquet`"
     )
 
 

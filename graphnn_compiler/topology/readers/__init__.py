@@ -1,7 +1,7 @@
 """Files and Python objects to graphs and arrays.
 
 Input: a file or an object, and the options of `read(..)` or `table(..)`. Output: `Graph` and `LoadedArray`; every
-refusal is a `Problem` (codes E200 .. E249). Not for: what a program does with them.
+refusal is a `Problem` (codes E200 .. E249 and E258 .. E265). Not for: what a program does with them.
 """
 
 from graphnn_compiler.topology.readers.objects import array_from_object

@@ -6,6 +6,7 @@ Input: `RawEdges`, perhaps `RawNodes`. Output: a `Graph` in canonical order. Not
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,8 @@ def assemble(
     """
     units, position_of = _ordered_units(edges) if nodes is None else _joined_units(edges, nodes)
     source, target = position_of[edges.source], position_of[edges.target]
+    # From here on an edge's ends are positions; the codes, millions of them, are kept no longer than needed.
+    edges = replace(edges, keys=units.keys, source=source, target=target)
     arrow = "->" if directed else "--"
     rows = ListedRows(
         edges.shown,

@@ -37,6 +37,8 @@ class ListedRows:
     def take(self, index: Positions, columns: Mapping[str, Column]) -> ListedRows:
         """The rows at an index array, with new attributes."""
         relations = self.relations and Relations(self.relations.codes[index], self.relations.names)
+        # Not `self`, which would keep the columns before the taking alive.
+        name, places = self.name, self.places
         return ListedRows(
             self.shown,
             self.source[index],
@@ -44,8 +46,8 @@ class ListedRows:
             self.n_sources,
             columns,
             relations,
-            lambda row: self.name(int(index[row])),
-            lambda rows: self.places([int(index[row]) for row in rows]),
+            lambda row: name(int(index[row])),
+            lambda rows: places([int(index[row]) for row in rows]),
         )
 
 
@@ -77,13 +79,15 @@ def _groups(rows: ListedRows) -> _Groups:
 
 
 def merge_duplicates(rows: ListedRows, how: Duplicates | None) -> ListedRows:
-    """Every edge once. E216 where one is listed twice and `how` is None or "error"."""
+    """Every edge once, in canonical order. E216 where one is listed twice and `how` is None or "error"."""
     groups = _groups(rows)
     repeated = len(groups.starts) < len(groups.order)
     if how is None or how == "error":
         if repeated:
             raise _duplicate_problem(rows, groups)
-        return rows
+        order = groups.order
+        del groups  # as large as a column, and this is where memory is used most
+        return rows.take(order, take_columns(rows.columns, order))
     if how in ("first", "last"):
         kept = groups.order[groups.starts if how == "first" else groups.starts + groups.sizes - 1]
         return rows.take(kept, take_columns(rows.columns, kept))

@@ -77,15 +77,20 @@ def _beside(path: Path) -> list[str]:
 
 def fingerprint(path: Path, shown: str) -> Fingerprint:
     """Hash a file in one streaming pass; E201 or E202 where it cannot be read."""
+    with opened(path, shown) as stream:
+        return looked_through(stream)
+
+
+def looked_through(stream: BinaryIO) -> Fingerprint:
+    """What the bytes of a stream show."""
     digest = hashlib.sha256()
     start, size, has_nul, quotes = b"", 0, False, 0
-    with opened(path, shown) as stream:
-        while block := stream.read(_BLOCK):
-            start = start or block[:16]
-            size += len(block)
-            has_nul = has_nul or b"\0" in block
-            quotes += block.count(b'"')
-            digest.update(block)
+    while block := stream.read(_BLOCK):
+        start = start or block[:16]
+        size += len(block)
+        has_nul = has_nul or b"\0" in block
+        quotes += block.count(b'"')
+        digest.update(block)
     return Fingerprint(digest.hexdigest(), start, size, has_nul, quotes)
 
 
@@ -96,6 +101,14 @@ def require_text(found: Fingerprint, shown: str, kind: str) -> None:
             raise Problem(
                 "E203",
                 f"`{shown}` is {what}, not {kind}",
-                help="save it as UTF-8 text" if "UTF-16" in what else "unpack or export it, or correct the file's name",
+                help=_way_out(what),
                 places=[(DataPlace(shown), f"begins with the bytes of {what}")],
             )
+
+
+def _way_out(what: str) -> str:
+    if "UTF-16" in what:
+        return 'save it as UTF-8 text, or write `encoding = "utf-16"` where the kind of file takes one'
+    if "gzip" in what:
+        return "let its name end in `.gz`, or unpack it"
+    return "unpack or export it, or correct the file's name"

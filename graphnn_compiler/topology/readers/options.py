@@ -24,6 +24,7 @@ class GraphOptions:
 
     `source`, `target` and `type` name columns of the edge table, `nodes` is the node table as the program names it,
     `key` the column of its keys. `rows` says which end of an edge the rows of a matrix are ("source" by default).
+    `separator` and `encoding` are of text files, the node table as well.
     """
 
     source: str | None = None
@@ -35,6 +36,8 @@ class GraphOptions:
     duplicates: Duplicates | None = None
     key_type: KeyType | None = None
     rows: Literal["source", "target"] | None = None
+    separator: str | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class TableOptions:
     missing: Literal["error", "drop"] = "error"
     key_type: KeyType | None = None
     rows: Literal["source", "target"] | None = None
+    separator: str | None = None
+    encoding: str | None = None
 
     def as_graph_options(self) -> GraphOptions:
         """The same wishes, for data that is read as a whole graph."""
@@ -60,6 +65,8 @@ class TableOptions:
             duplicates=self.duplicates,
             key_type=self.key_type,
             rows=self.rows,
+            separator=self.separator,
+            encoding=self.encoding,
         )
 
 

@@ -7,16 +7,17 @@ The fast reader knows row numbers but no lines. Input: the file again. Output: t
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
+from typing import BinaryIO
 
 from graphnn_compiler.diagnostics import Problem, count
 from graphnn_compiler.source import DataPlace
+from graphnn_compiler.topology.readers.text_files import ENCODINGS, UTF8, TextFile
 
 
-def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The first line and the cells of every record, the header being the first; blank lines are no records."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+    with file.text() as stream:
         records = csv.reader(stream, delimiter=delimiter)
         line = 1
         for cells in records:
@@ -25,12 +26,12 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             line = records.line_num + 1
 
 
-def places_of_rows(path: Path, shown: str, delimiter: str, rows: Sequence[int]) -> list[DataPlace]:
+def places_of_rows(file: TextFile, delimiter: str, rows: Sequence[int]) -> list[DataPlace]:
     """Where the given rows (0-based, the header not counted) of a readable file begin, in the order given."""
     wanted = set(rows)
     lines: dict[int, int] = {}
     try:
-        for record, (line, _) in enumerate(_records(path, delimiter)):
+        for record, (line, _) in enumerate(_records(file, delimiter)):
             if record - 1 in wanted:
                 lines[record - 1] = line
             if len(lines) == len(wanted):
@@ -38,52 +39,64 @@ def places_of_rows(path: Path, shown: str, delimiter: str, rows: Sequence[int]) 
     except (OSError, csv.Error):
         # A cell above the csv module's limit: an error without its line is better than none.
         lines.clear()
-    return [DataPlace(shown, lines.get(row)) for row in rows]
+    return [DataPlace(file.shown, lines.get(row)) for row in rows]
 
 
-def encoding_problem(path: Path, shown: str) -> Problem | None:
-    """E204 at the first line that is not UTF-8."""
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
+def encoding_problem(file: TextFile) -> Problem | None:
+    """E204 at the first line that is not UTF-8, for a file that is said to be."""
+    if file.encoding != UTF8:
+        return None
+    others = " or ".join(f'`"{name}"`' for name in ENCODINGS if name != UTF8)
+    with file.unpacked() as stream:
+        for number, line in _lines(stream):
             try:
-                line.decode("utf-8")
+                line.decode(UTF8)
             except UnicodeDecodeError as failure:
-                place = DataPlace(shown, number)
+                place = DataPlace(file.shown, number)
                 byte = line[failure.start]
                 return Problem(
                     "E204",
-                    f"`{shown}` is not UTF-8 text",
-                    help="save the file as UTF-8",
+                    f"`{file.shown}` is not UTF-8 text",
+                    help=f"save the file as UTF-8, or name what it is with `encoding =`: {others}",
                     places=[(place, f"the byte 0x{byte:02X} begins no UTF-8 character")],
                 )
     return None
 
 
-def nul_problem(path: Path, shown: str) -> Problem:
+def nul_problem(file: TextFile) -> Problem:
     """E205 at the first line with a NUL byte."""
-    with path.open("rb") as stream:
-        number = next((i for i, line in enumerate(stream, start=1) if b"\0" in line), None)
+    with file.open() as stream:
+        number = next((i for i, line in _lines(stream) if b"\0" in line), None)
     return Problem(
         "E205",
-        f"`{shown}` holds a NUL byte, so it is no text table",
-        help="the file may be UTF-16 or binary: save it as UTF-8 text",
-        places=[(DataPlace(shown, number), "a NUL byte stands here")],
+        f"`{file.shown}` holds a NUL byte, so it is no text table",
+        help='the file may be binary, or UTF-16 without its mark: `encoding = "utf-16"`',
+        places=[(DataPlace(file.shown, number), "a NUL byte stands here")],
     )
 
 
-def shape_problem(path: Path, shown: str, delimiter: str) -> Problem | None:
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The numbered lines of a file, which may end as on any system; of a line that ends in CR only, in parts."""
+    number = 1
+    for block in stream:
+        parts = block.removesuffix(b"\n").removesuffix(b"\r").split(b"\r")
+        yield from enumerate(parts, start=number)
+        number += len(parts)
+
+
+def shape_problem(file: TextFile, delimiter: str) -> Problem | None:
     """E208 at the first ragged record, or E209 at the first broken quote."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+    with file.text() as stream:
         records = csv.reader(stream, delimiter=delimiter, strict=True)
         width, line = 0, 1
         try:
             for cells in records:
                 width = width or len(cells)
                 if cells and len(cells) != width:
-                    return _ragged(DataPlace(shown, line), len(cells), width, delimiter)
+                    return _ragged(DataPlace(file.shown, line), len(cells), width, delimiter)
                 line = records.line_num + 1
         except csv.Error as failure:
-            return _broken_quote(DataPlace(shown, line), never_closed="unexpected end" in str(failure))
+            return _broken_quote(DataPlace(file.shown, line), never_closed="unexpected end" in str(failure))
     return None
 
 
@@ -104,3 +117,16 @@ def _broken_quote(place: DataPlace, never_closed: bool) -> Problem:
         help='a quote inside a quoted cell is written twice, as in "say ""yes"""',
         places=[(place, "the row begins here")],
     )
+
+
+def place_of_pair(
+    file: TextFile, delimiter: str, columns: tuple[str, str], pairs: Collection[tuple[str, str]]
+) -> DataPlace:
+    """The first row of a readable file whose two named cells are one of the pairs; no line where there is none."""
+    records = _records(file, delimiter)
+    _, header = next(records)
+    source, target = (header.index(column) for column in columns)
+    for line, cells in records:
+        if (cells[source], cells[target]) in pairs:
+            return DataPlace(file.shown, line)
+    return DataPlace(file.shown)

@@ -16,8 +16,9 @@ from graphnn_compiler.topology.graph import is_string
 from graphnn_compiler.topology.readers.arrays import ArrayFile, in_words, open_arrays
 from graphnn_compiler.topology.readers.delimited import TextTable, read_delimited
 from graphnn_compiler.topology.readers.matrices import densified, sparse_matrix
-from graphnn_compiler.topology.readers.options import LoadedArray
-from graphnn_compiler.topology.readers.read import unknown_format
+from graphnn_compiler.topology.readers.options import GraphOptions, LoadedArray, refuse_options
+from graphnn_compiler.topology.readers.parquet import ParquetTable, read_parquet
+from graphnn_compiler.topology.readers.read import known_format
 from graphnn_compiler.topology.readers.table import require_column
 
 KEYS = "keys"
@@ -27,22 +28,31 @@ KEY = "key"
 
 
 def read_array(
-    path: Path, shown: str, reader: str | None = None, *, name: str | None = None, key: str | None = None
+    path: Path,
+    shown: str,
+    reader: str | None = None,
+    *,
+    name: str | None = None,
+    key: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
 ) -> LoadedArray:
     """The values in a file, for the input or target called `reader`.
 
     `.npy`, `.npz`: the array called `name`; without a name the one called as the reader is, else the only one (beside
-    an optional one called `keys`); a SciPy sparse matrix is made dense. `.csv`, `.tsv`: every column but the key
+    an optional one called `keys`); a SciPy sparse matrix is made dense. Tables: every column but the key
     column, (n,) if it is one and (n, columns) else, or the one called `name`; `key` names the key column, which is
     otherwise one called `key`. Errors are `Problem`s: E233 where it is unclear which array is meant, E242 where a cell
     is missing, E239 where columns of text and numbers meet.
     """
-    kind = path.suffix.lower()
-    if kind in (".npz", ".npy"):
-        return _from_arrays(open_arrays(path, shown), reader, name, key)
+    kind = known_format(path, shown, (".npy", ".npz", ".csv", ".tsv", ".parquet"))
     if kind in (".csv", ".tsv"):
-        return _from_table(read_delimited(path, shown), name, key)
-    raise unknown_format(path, shown, (".npy", ".npz", ".csv", ".tsv"))
+        return _from_table(read_delimited(path, shown, separator, encoding), name, key)
+    text_options = GraphOptions(separator=separator, encoding=encoding)
+    refuse_options(text_options, ("separator", "encoding"), shown, "a binary file")
+    if kind == ".parquet":
+        return _from_table(read_parquet(path, shown), name, key)
+    return _from_arrays(open_arrays(path, shown), reader, name, key)
 
 
 def _from_arrays(file: ArrayFile, reader: str | None, name: str | None, key: str | None) -> LoadedArray:
@@ -98,7 +108,7 @@ def _numbers(values: NDArray) -> NDArray:
     return values.astype(np.int64) if values.dtype.kind == "b" else values
 
 
-def _from_table(table: TextTable, name: str | None, key: str | None) -> LoadedArray:
+def _from_table(table: TextTable | ParquetTable, name: str | None, key: str | None) -> LoadedArray:
     for option, column in (("name", name), ("key", key)):
         if column is not None:
             require_column(table, column, option)
@@ -130,7 +140,7 @@ def _from_table(table: TextTable, name: str | None, key: str | None) -> LoadedAr
     return LoadedArray(np.stack(arrays, axis=1), keys, files)
 
 
-def _filled(table: TextTable, name: str) -> NDArray:
+def _filled(table: TextTable | ParquetTable, name: str) -> NDArray:
     column = table.column(name)
     if column.missing is not None:
         rows = np.flatnonzero(column.missing)

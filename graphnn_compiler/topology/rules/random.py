@@ -1,7 +1,7 @@
 """The rule `random(in_degree = K)`: each destination hears K sources, drawn uniformly from its candidates.
 
 Input: node sets, the in-degrees, perhaps the candidates, and a stream. Output: an edge set. Not for: independent
-edges with a probability; choosing the seed.
+edges with a probability (see `probability`); choosing the seed.
 
 The draw, frozen by edition 1: let destination d have n candidates in source order and let u_0, u_1 .. be the draws
 of d's stream. Chosen are the first K distinct values of floor(u_i * n); where K > n / 2, all candidates but the
@@ -47,7 +47,7 @@ def random_in_degree(
         raise ValueError("give `candidates` or `excluded`, not both")
     pool = _pool(sources, targets, candidates, excluded)
     wanted = _checked_degrees(targets, np.asarray(degrees, dtype=np.int64), pool.sizes, shortfall)
-    row, rank = _choose(stream.starts(targets.keys), wanted, pool.sizes)
+    row, rank = choose(stream.starts(targets.keys), wanted, pool.sizes)
     return pool.edges(row, rank)
 
 
@@ -68,18 +68,27 @@ def draw_degrees(targets: NodeSet, low: int, high: int, stream: Stream) -> NDArr
 
 
 @dataclass(frozen=True)
-class _AllSources:
+class EveryCandidate:
     """Every source is a candidate, save those that `barred` pairs with the destination."""
 
     sources: NodeSet
     targets: NodeSet
     barred: EdgeSet
 
+    @classmethod
+    def of(cls, sources: NodeSet, targets: NodeSet, excluded: EdgeSet | None) -> EveryCandidate:
+        """The candidates that `excluded`, matched by key, leaves. Raises Problem E300 where key types differ."""
+        if excluded is not None:
+            return cls(sources, targets, first_of_each_pair(restrict(excluded, sources, targets)[0]))
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(sources, targets, EdgeSet(sources, targets, nothing, nothing))
+
     @property
     def sizes(self) -> Positions:
         return len(self.sources) - np.bincount(self.barred.row, minlength=len(self.targets))
 
     def edges(self, row: Positions, rank: Positions) -> EdgeSet:
+        """The edges of the candidates of these ranks; sorted by destination, then rank."""
         # The j-th barred source of a row, less j, is how many candidates precede it; so the candidate of some rank
         # comes after exactly the barred sources for which that number is at most the rank.
         starts = np.searchsorted(self.barred.row, np.arange(len(self.targets), dtype=np.int64))
@@ -106,13 +115,10 @@ class _Listed:
 
 def _pool(
     sources: NodeSet, targets: NodeSet, candidates: EdgeSet | None, excluded: EdgeSet | None
-) -> _AllSources | _Listed:
+) -> EveryCandidate | _Listed:
     if candidates is not None:
         return _Listed(first_of_each_pair(restrict(candidates, sources, targets)[0]))
-    if excluded is not None:
-        return _AllSources(sources, targets, first_of_each_pair(restrict(excluded, sources, targets)[0]))
-    nothing = np.zeros(0, dtype=np.int64)
-    return _AllSources(sources, targets, EdgeSet(sources, targets, nothing, nothing))
+    return EveryCandidate.of(sources, targets, excluded)
 
 
 def _checked_degrees(targets: NodeSet, degrees: Positions, sizes: Positions, shortfall: Shortfall) -> Positions:
@@ -137,8 +143,8 @@ def _checked_degrees(targets: NodeSet, degrees: Positions, sizes: Positions, sho
     return np.minimum(degrees, sizes)
 
 
-def _choose(starts: Starts, wanted: Positions, sizes: Positions) -> tuple[Positions, Positions]:
-    """The destination and the candidate's rank of every chosen edge, sorted by both."""
+def choose(starts: Starts, wanted: Positions, sizes: Positions) -> tuple[Positions, Positions]:
+    """For each stream `wanted` of the numbers 0 .. sizes - 1, by the draw above: stream and number, sorted by both."""
     inverted = 2 * wanted > sizes
     unit, rank = _first_distinct(starts, np.where(inverted, sizes - wanted, wanted), sizes)
     struck = inverted[unit]

@@ -1,0 +1,123 @@
+"""The rule `closure`: every unit to all that it leads to, in one step or more.
+
+Input: an edge set from units to the same units. Output: an edge set without attributes and relations. Not for: how far
+apart units are (`hops`).
+
+Units that all reach each other (strong components) have one set of ancestors, so these are collected component by
+component along the longest paths, each from its predecessors' (E. Nuutila, "Efficient transitive closure computation
+in large digraphs", 1995).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphnn_compiler.topology.graph import EdgeSet, Positions
+from graphnn_compiler.topology.rules.blocks import WORKING_PAIRS
+from graphnn_compiler.topology.rules.limits import check_growth
+from graphnn_compiler.topology.rules.order import longest_paths, strong_components
+from graphnn_compiler.topology.rules.runs import expand_runs
+from graphnn_compiler.topology.rules.square import Neighbours, distinct, in_neighbours, neighbours
+
+
+def closure(edges: EdgeSet, *, max_edges: int | None = None) -> EdgeSet:
+    """The pairs (s, d) with a path of one edge or more from s to d; (s, s) where s is on a cycle.
+
+    Raises Problem E316 where sources and targets differ; E308 where there are more than `max_edges` pairs, at once
+    where components or long paths alone make so many, else as soon as so many are found. Time: for each edge the
+    number of ancestors of its source, times a logarithm for sorting.
+    """
+    sources = in_neighbours(edges, "`closure`")
+    condensed = _Components(sources)
+    condensed.check_foreseen(max_edges)
+    ancestors = _Ancestors(condensed, max_edges)
+    component = condensed.of_unit
+    row, within = expand_runs(ancestors.length[component])
+    column = ancestors.flat[ancestors.start[component][row] + within].astype(np.int64)
+    kept = (row != column) | condensed.cyclic[component][row]
+    return EdgeSet(edges.sources, edges.targets, row[kept], column[kept])
+
+
+class _Components:
+    """The strong components, numbered so that predecessors come first; sizes, members, and whether each is a cycle."""
+
+    def __init__(self, sources: Neighbours) -> None:
+        n = len(sources)
+        target = np.repeat(np.arange(n, dtype=np.int64), sources.counts)
+        self.n, labels = strong_components(sources)
+        depth = longest_paths(_between(labels[sources.indices], labels[target], self.n))
+        order = np.argsort(depth, kind="stable")
+        number = np.empty(self.n, dtype=np.int64)
+        number[order] = np.arange(self.n)
+        self.depth = depth[order]
+        self.of_unit = number[labels]
+        self.size = np.bincount(self.of_unit, minlength=self.n)
+        self.start = np.cumsum(self.size) - self.size
+        self.members = np.argsort(self.of_unit, kind="stable")
+        self.cyclic = self.size > 1
+        self.cyclic[self.of_unit[target[target == sources.indices]]] = True
+        self.before = _between(self.of_unit[target], self.of_unit[sources.indices], self.n)
+
+    def check_foreseen(self, max_edges: int | None) -> None:
+        """A component leads to itself, and each component on the longest path to it holds at least one ancestor."""
+        within = np.where(self.cyclic, self.size, 0)
+        check_growth("`closure`", int((self.size * (within + self.depth)).sum()), max_edges)
+
+
+def _between(row: NDArray, column: NDArray, n: int) -> Neighbours:
+    """The distinct pairs of different components as rows of columns."""
+    outside = row != column
+    codes = np.unique(row[outside].astype(np.int64) * n + column[outside])
+    return neighbours(*np.divmod(codes, max(n, 1)), n)
+
+
+class _Ancestors:
+    """Of each component the units that lead to it and its own: `flat[start : start + length]`, rising."""
+
+    def __init__(self, components: _Components, max_edges: int | None) -> None:
+        self.components = components
+        self.max_edges = max_edges
+        self.start = np.zeros(components.n, dtype=np.int64)
+        self.length = np.zeros(components.n, dtype=np.int64)
+        self.flat = np.zeros(max(len(components.of_unit), 1), dtype=np.int32)
+        self._used = 0
+        self._pairs = -int((~components.cyclic).sum())
+        bounds = np.flatnonzero(np.diff(components.depth, prepend=-1, append=-2))
+        for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            self._level(first, last)
+
+    def _level(self, first: int, last: int) -> None:
+        """Components `first .. last - 1`, whose predecessors are done, as many at a time as memory allows."""
+        found, place = self.components.before.of(np.arange(first, last))
+        inherited = np.bincount(place, weights=self.length[found], minlength=last - first).astype(np.int64)
+        total = np.cumsum(np.append(0, inherited + self.components.size[first:last]))
+        begin = 0
+        while begin < last - first:
+            fitting = int(np.searchsorted(total, total[begin] + WORKING_PAIRS, side="right")) - 1
+            end = max(begin + 1, fitting)
+            self._block(first + begin, first + end)
+            begin = end
+
+    def _block(self, first: int, last: int) -> None:
+        components, n = self.components, len(self.components.of_unit)
+        size, start = components.size[first:last], int(components.start[first])
+        own = components.members[start : start + int(size.sum())]
+        before, place = components.before.of(np.arange(first, last))
+        inherited, within = expand_runs(self.length[before])
+        units = self.flat[self.start[before][inherited] + within]
+        codes = np.concatenate([(components.of_unit[own] - first) * n + own, place[inherited] * n + units])
+        component, unit = np.divmod(distinct(codes, (last - first) * n), n)
+        length = np.bincount(component, minlength=last - first)
+        self._pairs += int((length * size).sum())
+        check_growth("`closure`", self._pairs, self.max_edges)
+        self.length[first:last] = length
+        self.start[first:last] = self._used + np.cumsum(length) - length
+        self._append(unit)
+
+    def _append(self, units: Positions) -> None:
+        end = self._used + len(units)
+        if end > len(self.flat):
+            self.flat.resize(2 * end, refcheck=False)  # moves the memory, or grows it in place
+        self.flat[self._used : end] = units
+        self._used = end
