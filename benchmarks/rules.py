@@ -4,7 +4,7 @@
 
 Each figure is of a process of its own, so that its peak memory is its own; the operands of the rule, and some 90 MiB of
 Python with NumPy and SciPy, are part of it. The operands are random edges with up to 4 into each unit, units in
-six layers, or a tree. A new rule is one entry in `RULES`: from the number of units to what is to be timed.
+four layers, or a tree. A new rule is one entry in `RULES`: from the number of units to what is to be timed.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def hierarchy(n: int) -> EdgeSet:
 
 
 def layered(n: int) -> EdgeSet:
-    """Six layers of equal size, each unit with `DEGREE` draws of a target in the next one: short paths only."""
-    units, width = integer_units(n), n // 6
-    source = np.repeat(np.arange(5 * width), DEGREE)
+    """Four layers of equal size, each unit with `DEGREE` draws of a target in the next one: short paths only."""
+    units, width = integer_units(n), n // 4
+    source = np.repeat(np.arange(3 * width), DEGREE)
     target = (source // width + 1) * width + np.random.default_rng(2).integers(0, width, len(source))
     pairs = np.unique(target * n + source)
     return canonical(units, units, pairs // n, pairs % n)
@@ -100,10 +100,10 @@ RULES: Mapping[str, Callable[[int], Timed]] = MappingProxyType(
         "hops(R, 2)": of_edges(lambda edges: hops(edges, 2, 2)),
         "hops(R, 0..2)": of_edges(lambda edges: hops(edges, 0, 2)),
         "walks(R, 2)": of_edges(lambda edges: walks(edges, 2)),
-        "closure of 6 layers": of_edges(closure, layered),
+        "closure of 4 layers": of_edges(closure, layered),
         "levels of a tree, depth 4": of_edges(all_levels, hierarchy),
         "component": of_edges(lambda edges: Structure(edges, "it").column("component")),
-        "depth of 6 layers": of_edges(lambda edges: Structure(edges, "it").column("depth"), layered),
+        "depth of 4 layers": of_edges(lambda edges: Structure(edges, "it").column("depth"), layered),
     }
 )
 

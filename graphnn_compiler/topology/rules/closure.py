@@ -10,6 +10,8 @@ in large digraphs", 1995).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,11 +34,24 @@ def closure(edges: EdgeSet, *, max_edges: int | None = None) -> EdgeSet:
     condensed = _Components(sources)
     condensed.check_foreseen(max_edges)
     ancestors = _Ancestors(condensed, max_edges)
-    component = condensed.of_unit
-    row, within = expand_runs(ancestors.length[component])
-    column = ancestors.flat[ancestors.start[component][row] + within].astype(np.int64)
-    kept = (row != column) | condensed.cyclic[component][row]
-    return EdgeSet(edges.sources, edges.targets, row[kept], column[kept])
+    degree = ancestors.length[condensed.of_unit] - ~condensed.cyclic[condensed.of_unit]
+    row = np.repeat(np.arange(len(degree), dtype=np.int64), degree)
+    column = np.empty(len(row), dtype=np.int64)
+    ends = np.cumsum(degree)
+    for first, last in _blocks_of(degree):
+        column[ends[first] - degree[first] : ends[last - 1]] = ancestors.of(np.arange(first, last))
+    return EdgeSet(edges.sources, edges.targets, row, column)
+
+
+def _blocks_of(sizes: Positions) -> Iterator[tuple[int, int]]:
+    """Ranges that cover `sizes` in order, each with a sum of at most the working memory or of one member."""
+    total = np.cumsum(np.append(0, sizes))
+    first = 0
+    while first < len(sizes):
+        fitting = int(np.searchsorted(total, total[first] + WORKING_PAIRS, side="right")) - 1
+        last = max(first + 1, fitting)
+        yield first, last
+        first = last
 
 
 class _Components:
@@ -87,17 +102,20 @@ class _Ancestors:
         for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
             self._level(first, last)
 
+    def of(self, units: Positions) -> Positions:
+        """The units that lead to each of `units`, one after another; a unit itself only where it is on a cycle."""
+        component = self.components.of_unit[units]
+        place, within = expand_runs(self.length[component])
+        found = self.flat[self.start[component][place] + within].astype(np.int64)
+        leading: Positions = found[(found != units[place]) | self.components.cyclic[component][place]]
+        return leading
+
     def _level(self, first: int, last: int) -> None:
         """Components `first .. last - 1`, whose predecessors are done, as many at a time as memory allows."""
         found, place = self.components.before.of(np.arange(first, last))
         inherited = np.bincount(place, weights=self.length[found], minlength=last - first).astype(np.int64)
-        total = np.cumsum(np.append(0, inherited + self.components.size[first:last]))
-        begin = 0
-        while begin < last - first:
-            fitting = int(np.searchsorted(total, total[begin] + WORKING_PAIRS, side="right")) - 1
-            end = max(begin + 1, fitting)
+        for begin, end in _blocks_of(inherited + self.components.size[first:last]):
             self._block(first + begin, first + end)
-            begin = end
 
     def _block(self, first: int, last: int) -> None:
         components, n = self.components, len(self.components.of_unit)
