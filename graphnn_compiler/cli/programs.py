@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphnn_compiler import compiler
 from graphnn_compiler.cli import output
 from graphnn_compiler.cli.output import UsageError
-from graphnn_compiler.compiler import Settings, compile_plan
+from graphnn_compiler.compiler import Settings
 from graphnn_compiler.diagnostics import Diagnostic, GnnError, Problem
 from graphnn_compiler.language.parser import decoded
 from graphnn_compiler.source import Source
@@ -94,7 +95,7 @@ def accepted(diagnostics: tuple[Diagnostic, ...]) -> None:
 
 def compiled(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mapping[str, NDArray]]:
     """The plan and start values of a program."""
-    result = compile_plan(read_program(name), settings(arguments))
+    result = compiler.compile_plan(read_program(name), settings(arguments))
     accepted(result.diagnostics)
     assert result.resolution is not None
     return result.resolution.plan, result.resolution.values
