@@ -416,7 +416,6 @@ def test_symbolic_of_an_unbatched_input_beside_a_batch() -> None:
         np.testing.assert_allclose(function(point, np.array([1.0, 2.0])), net(point))
 
 
-@pytest.mark.filterwarnings("ignore:.*is faster on contiguous arrays")  # PyTensor itself ignores it, pytest does not
 def test_a_training_step_in_the_default_mode() -> None:
     """Loss with dropout, its gradient and updates compile without another warning, and float32 stays float32."""
     one = plan("float32", dropout=0.5)
