@@ -153,7 +153,8 @@ class EdgeDot(_EdgeOp):
         shape = (self.n_units_out, x.type.shape[1], channels)
         return Apply(self, [weights, x, *arrays], [pt.tensor(dtype=x.type.dtype, shape=shape)])
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def infer_shape(self, *arguments: Any) -> list[tuple[Any, ...]]:
+        node, shapes = arguments[-2:]  # older versions of PyTensor pass a function graph in front
         channels = shapes[0][2] if _in_blocks(node.inputs[0]) else shapes[1][2]
         return [(self.n_units_out, shapes[1][1], channels)]
 
@@ -189,7 +190,8 @@ class EdgeOuter(_EdgeOp):
         shape = (self.structure.n_groups, *self._block((x.type.shape[2], gy.type.shape[2])))
         return Apply(self, [x, gy, *arrays], [pt.tensor(dtype=x.type.dtype, shape=shape)])
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def infer_shape(self, *arguments: Any) -> list[tuple[Any, ...]]:
+        shapes = arguments[-1]
         return [(self.structure.n_groups, *self._block((shapes[0][2], shapes[1][2])))]
 
     def _block(self, channels: tuple[Any, Any]) -> tuple[Any, ...]:
