@@ -21,6 +21,7 @@ from pytensor.compile.mode import Mode
 from pytensor.gradient import DisconnectedType, verify_grad
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import ancestors
+from pytensor.graph.utils import MissingInputError
 from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
 
 from graphnn_compiler.backend.csr_dot import EdgeDot, EdgeOuter, EdgeStructure, aggregate, edge_dot
@@ -269,15 +270,20 @@ def test_only_equal_structures_merge() -> None:
 
 
 def test_gradients_survive_clones_copies_and_inner_graphs() -> None:
+    """Newer versions of PyTensor take no inner graph that reads shared variables, and say so."""
     case = make_case(31, coefficients=True)
     weights, x = draw_values(case, 2, None, 31)
     w_, x_ = symbols(weights, x)
     y_ = edge_dot(w_, x_, case.structure)
     clone = clone_replace(y_, {i: i.clone() for i in y_.owner.inputs if i.name == "indices"})
-    inner = OpFromGraph([w_, x_], [y_])(w_, x_)
+    outputs = [y_, clone]
+    try:
+        outputs.append(OpFromGraph([w_, x_], [y_])(w_, x_))
+    except MissingInputError as refusal:
+        assert "implicitly depends on shared variable" in str(refusal)  # noqa: PT017 - not every version refuses
     gy = np.ones((case.shape[0], 2, 1))
     expected = dense_gradients(case, weights, x, gy)
-    for output in (y_, clone, inner):
+    for output in outputs:
         f = pytensor.function([w_, x_], pytensor.grad(output.sum(), [w_, x_]), mode=PYTHON)
         functions = [f, copy.deepcopy(f)] if output is y_ else [f]
         for value, right in zip([v for g in functions for v in g(weights, x)], expected * len(functions), strict=True):
