@@ -29,7 +29,9 @@ from graphnn_compiler.backend.activations import (
     random_state,
     row_normalize,
 )
-from graphnn_compiler.backend.csr_dot import EdgeStructure, aggregate, edge_dot
+from graphnn_compiler.backend.csr_dot import aggregate, edge_dot
+from graphnn_compiler.backend.fusion import compared_by_logits, is_one_dot
+from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.layout import (
     Tensor,
     batch_length,
@@ -39,6 +41,7 @@ from graphnn_compiler.backend.layout import (
     with_shape,
 )
 from graphnn_compiler.backend.products import channels_in_batch, dense_by_channel, dense_product, project
+from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
@@ -108,6 +111,7 @@ class SymbolicNetwork:
         """`parameters`: one variable per parameter of the plan, of its dtype and shape."""
         self.plan = plan
         self.parameters = parameters
+        self._by_logits = compared_by_logits(plan)
         self._structures: dict[tuple[EdgePart, int | None], EdgeStructure] = {}
         for clause in chain.from_iterable(_clauses(layer) for layer in plan.layers):
             for part in clause.parts if isinstance(clause, SparseClause) else ():
@@ -145,6 +149,9 @@ class SymbolicNetwork:
     def _add_layer(self, layer: Layer, applied: Applied, training: bool) -> None:
         drops = _Drops(layer.name, self.plan.provenance.seed, training)
         if isinstance(layer.body, Combination):
+            if is_one_dot(self.plan, layer):
+                self._add_fused(layer, layer.body, applied, drops)
+                return
             x = self._combination(layer, layer.body, applied.values)
         else:
             peeled = isinstance(layer.body, Apply) and last_activation(layer) is layer.body.function
@@ -155,6 +162,35 @@ class SymbolicNetwork:
             x = layer_norm(x)
         applied.logits[layer.name] = x
         applied.values[layer.name] = with_shape(drops(activate(last_activation(layer), x), layer.dropout), layer.units)
+
+    def _add_fused(self, layer: Layer, body: Combination, applied: Applied, drops: _Drops) -> None:
+        (clause,) = body.clauses
+        assert isinstance(clause, SparseClause)
+        structure = self._structures[clause.parts[0], self._n_groups(clause)]
+        x = applied.values[clause.source]
+        bias = (
+            None
+            if body.bias is None
+            else pt.specify_shape(self._bias_per_unit(body.bias, layer.units), len(layer.units))
+        )
+
+        def dot(activation: str) -> Tensor:
+            if clause.weights.mode == "fixed":
+                return aggregate(x, structure, bias, activation)
+            return edge_dot(self._blocks(clause, 1, 1), x, structure, bias, activation)
+
+        name = layer.activation.name
+        logits = dot("linear")
+        # a loss that compares logits needs the sum itself, which would be made a second time
+        separate = name not in FUSED or layer.name in self._by_logits
+        value = activate(layer.activation, logits) if separate else dot(name)
+        applied.logits[layer.name] = logits
+        applied.values[layer.name] = with_shape(drops(value, layer.dropout), layer.units)
+
+    def _bias_per_unit(self, name: str, units: Units) -> Tensor:
+        """The bias of a layer without channels, (U,) of (U,) or (1,)."""
+        bias = self.parameters[name]
+        return bias if self.plan.parameter[name].shape == (len(units),) else pt.alloc(bias[0], len(units))
 
     def _spread(self, x: Tensor, units: Units) -> Tensor:
         """x, (1 or U, B, 1 or C) or a number, over all units and channels."""

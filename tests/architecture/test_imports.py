@@ -47,7 +47,8 @@ MUST_NOT_KNOW: dict[str, tuple[str, ...]] = {
     "topology.plan": ("source", "language", "model.types", "model.layers", "model.elaborate"),
     # the oracle of the tests must share nothing with what it judges
     "backend.reference": ("pytensor", "numba", "scipy", "backend.symbolic", "backend.csr_dot", "backend.kernels"),
-    "backend.kernels": ("pytensor", "topology"),
+    "backend.kernels": ("topology",),
+    "backend.float32": ("pytensor", "topology"),
     "backend.csr_dot": ("topology.plan",),
 }
 """Module or folder -> the modules and libraries that it must not import, whatever its layer may."""
@@ -66,13 +67,14 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
     "pytensor": ("backend", "network"),
-    # the loops behind the sparse products
-    "numba": ("backend.kernels",),
+    # the loops behind the sparse products, and what they are translated to
+    "numba": ("backend.kernels", "backend.float32"),
+    "llvmlite": ("backend.kernels",),
 }
 """Library -> the modules or folders that may import it. Another library needs a line here and one in pyproject.toml."""
 
 STANDARD = frozenset(sys.stdlib_module_names)
-NOT_AT_IMPORT = {"pytensor", "networkx", "numpy", "pyarrow", "numba", "scipy", "lark"}
+NOT_AT_IMPORT = {"pytensor", "networkx", "numpy", "pyarrow", "numba", "llvmlite", "scipy", "lark"}
 
 
 def layer(name: str) -> str:
