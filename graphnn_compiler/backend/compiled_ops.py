@@ -14,6 +14,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from graphnn_compiler.backend.kernels.native import Loop, kernels_digest
+from graphnn_compiler.backend.memory import keep_freed_arrays
 
 
 class CompiledOp(Op):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
@@ -39,6 +40,7 @@ class CompiledOp(Op):  # type: ignore[misc] # PyTensor's types are not checked, 
 
 @register_funcify_and_cache_key(CompiledOp)  # type: ignore[untyped-decorator]
 def _numba_kernel(op: CompiledOp, node: Apply, **kwargs: Any) -> tuple[Any, str]:
+    keep_freed_arrays()
     name, kernel, loops = op.kernel(node)
     for loop in loops:  # a function that comes out of the cache expects to find them
         loop.prepare(node.outputs[0].type.dtype, op.index_dtype(node))
