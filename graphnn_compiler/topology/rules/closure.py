@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnn_compiler.topology.graph import EdgeSet, Positions
+from graphnn_compiler.topology.growing import GrowingArray
 from graphnn_compiler.topology.rules.blocks import WORKING_PAIRS
 from graphnn_compiler.topology.rules.limits import check_growth
 from graphnn_compiler.topology.rules.order import longest_paths, strong_components
@@ -88,15 +89,14 @@ def _between(row: NDArray, column: NDArray, n: int) -> Neighbours:
 
 
 class _Ancestors:
-    """Of each component the units that lead to it and its own: `flat[start : start + length]`, rising."""
+    """Of each component the units that lead to it and its own: `flat.values[start : start + length]`, rising."""
 
     def __init__(self, components: _Components, max_edges: int | None) -> None:
         self.components = components
         self.max_edges = max_edges
         self.start = np.zeros(components.n, dtype=np.int64)
         self.length = np.zeros(components.n, dtype=np.int64)
-        self.flat = np.zeros(max(len(components.of_unit), 1), dtype=np.int32)
-        self._used = 0
+        self.flat = GrowingArray(np.int32)
         self._pairs = -int((~components.cyclic).sum())
         bounds = np.flatnonzero(np.diff(components.depth, prepend=-1, append=-2))
         for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
@@ -106,7 +106,7 @@ class _Ancestors:
         """The units that lead to each of `units`, one after another; a unit itself only where it is on a cycle."""
         component = self.components.of_unit[units]
         place, within = expand_runs(self.length[component])
-        found = self.flat[self.start[component][place] + within].astype(np.int64)
+        found = self.flat.values[self.start[component][place] + within].astype(np.int64)
         leading: Positions = found[(found != units[place]) | self.components.cyclic[component][place]]
         return leading
 
@@ -123,19 +123,12 @@ class _Ancestors:
         own = components.members[start : start + int(size.sum())]
         before, place = components.before.of(np.arange(first, last))
         inherited, within = expand_runs(self.length[before])
-        units = self.flat[self.start[before][inherited] + within]
+        units = self.flat.values[self.start[before][inherited] + within]
         codes = np.concatenate([(components.of_unit[own] - first) * n + own, place[inherited] * n + units])
         component, unit = np.divmod(distinct(codes, (last - first) * n), n)
         length = np.bincount(component, minlength=last - first)
         self._pairs += int((length * size).sum())
         check_growth("`closure`", self._pairs, self.max_edges)
         self.length[first:last] = length
-        self.start[first:last] = self._used + np.cumsum(length) - length
-        self._append(unit)
-
-    def _append(self, units: Positions) -> None:
-        end = self._used + len(units)
-        if end > len(self.flat):
-            self.flat.resize(2 * end, refcheck=False)  # moves the memory, or grows it in place
-        self.flat[self._used : end] = units
-        self._used = end
+        self.start[first:last] = len(self.flat) + np.cumsum(length) - length
+        self.flat.append(unit)
