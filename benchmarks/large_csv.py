@@ -28,6 +28,7 @@ layer h[g.nodes] { from x via g.edges { weights = per_edge, init = edge.w } acti
 output y[10] { from h via all activation = softmax }
 """
 
+GENERATE = "generate"
 TEXT_KEYS = {"text": "unit{:07d}", "long text": "ENSG{:011d}.longer_name"}
 FILES = [f"{name}.{format}" for format in ("csv", "parquet") for name in ("edges", *TEXT_KEYS)]
 
@@ -115,8 +116,11 @@ def read_only(path: Path) -> dict[str, float]:
 STEPS = {"by hand": by_hand, "parse, check, resolve": resolve, "gnnc build": build, "load and first call": first_call}
 
 
-def run(step: str, folder: Path) -> None:
+def run(step: str, folder: Path, units: int) -> None:
     """One step in this process; its figures as JSON on the last line."""
+    if step == GENERATE:
+        print(json.dumps({"edges": generate(folder, units)}))
+        return
     if step in FILES:
         print(json.dumps(read_only(folder / step)))
         return
@@ -125,28 +129,29 @@ def run(step: str, folder: Path) -> None:
     print(json.dumps({"seconds": time.perf_counter() - start, "peak": peak_bytes()}))
 
 
-def figures(step: str, folder: Path) -> dict[str, float]:
-    """What `run` prints in a process of its own."""
-    command = [sys.executable, __file__, "--step", step, "--keep", str(folder)]
+def figures(step: str, folder: Path, units: int) -> dict[str, float]:
+    """What `run` prints in a process of its own. On Linux a process's peak begins at that of the one that starts it, so
+    this one must stay small."""
+    command = [sys.executable, __file__, "--step", step, "--keep", str(folder), "--units", str(units)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
 def report(folder: Path, units: int) -> None:
-    n_edges = generate(folder, units)
+    n_edges = figures(GENERATE, folder, units)["edges"]
     size = (folder / "edges.csv").stat().st_size / 1e6
     print(f"{units:,} units, {n_edges:,} edges, {size:.0f} MB of CSV\n")
     print("| step | seconds | times by hand | peak memory, MiB |\n|---|---:|---:|---:|")
     yardstick = None
     for step in STEPS:
-        found = figures(step, folder)
+        found = figures(step, folder, units)
         yardstick = yardstick or found["seconds"]
         ratio = found["seconds"] / yardstick
         print(f"| {step} | {found['seconds']:.1f} | {ratio:.1f} | {found['peak'] / 2**20:.0f} |", flush=True)
     print("\n| read | seconds | finished arrays, MiB | grown by, MiB | ratio |\n|---|---:|---:|---:|---:|")
     for file in FILES:
-        found = figures(file, folder)
+        found = figures(file, folder, units)
         sizes = f"{found['finished'] / 2**20:.0f} | {found['grown'] / 2**20:.0f}"
         print(f"| {file} | {found['seconds']:.1f} | {sizes} | {found['grown'] / found['finished']:.2f} |", flush=True)
 
@@ -155,10 +160,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, help="write the files there and leave them")
-    parser.add_argument("--step", choices=[*STEPS, *FILES], help=argparse.SUPPRESS)
+    parser.add_argument("--step", choices=[GENERATE, *STEPS, *FILES], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
-        run(arguments.step, arguments.keep)
+        run(arguments.step, arguments.keep, arguments.units)
         return
     if arguments.keep:
         arguments.keep.mkdir(parents=True, exist_ok=True)

@@ -13,15 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphnn_compiler.topology.graph import EdgeSet, Positions
 from graphnn_compiler.topology.growing import GrowingArray
 from graphnn_compiler.topology.rules.blocks import WORKING_PAIRS
+from graphnn_compiler.topology.rules.components import Components
 from graphnn_compiler.topology.rules.limits import check_growth
-from graphnn_compiler.topology.rules.order import longest_paths, strong_components
 from graphnn_compiler.topology.rules.runs import expand_runs
-from graphnn_compiler.topology.rules.square import Neighbours, distinct, in_neighbours, neighbours
+from graphnn_compiler.topology.rules.square import distinct, in_neighbours
 
 
 def closure(edges: EdgeSet, *, max_edges: int | None = None) -> EdgeSet:
@@ -32,8 +31,8 @@ def closure(edges: EdgeSet, *, max_edges: int | None = None) -> EdgeSet:
     number of ancestors of its source, times a logarithm for sorting.
     """
     sources = in_neighbours(edges, "`closure`")
-    condensed = _Components(sources)
-    condensed.check_foreseen(max_edges)
+    condensed = Components(sources)
+    check_growth("`closure`", int((condensed.size * condensed.ancestors).sum()), max_edges)
     ancestors = _Ancestors(condensed, max_edges)
     degree = ancestors.length[condensed.of_unit] - ~condensed.cyclic[condensed.of_unit]
     row = np.repeat(np.arange(len(degree), dtype=np.int64), degree)
@@ -55,43 +54,10 @@ def _blocks_of(sizes: Positions) -> Iterator[tuple[int, int]]:
         first = last
 
 
-class _Components:
-    """The strong components, numbered so that predecessors come first; sizes, members, and whether each is a cycle."""
-
-    def __init__(self, sources: Neighbours) -> None:
-        n = len(sources)
-        target = np.repeat(np.arange(n, dtype=np.int64), sources.counts)
-        self.n, labels = strong_components(sources)
-        depth = longest_paths(_between(labels[sources.indices], labels[target], self.n))
-        order = np.argsort(depth, kind="stable")
-        number = np.empty(self.n, dtype=np.int64)
-        number[order] = np.arange(self.n)
-        self.depth = depth[order]
-        self.of_unit = number[labels]
-        self.size = np.bincount(self.of_unit, minlength=self.n)
-        self.start = np.cumsum(self.size) - self.size
-        self.members = np.argsort(self.of_unit, kind="stable")
-        self.cyclic = self.size > 1
-        self.cyclic[self.of_unit[target[target == sources.indices]]] = True
-        self.before = _between(self.of_unit[target], self.of_unit[sources.indices], self.n)
-
-    def check_foreseen(self, max_edges: int | None) -> None:
-        """A component leads to itself, and each component on the longest path to it holds at least one ancestor."""
-        within = np.where(self.cyclic, self.size, 0)
-        check_growth("`closure`", int((self.size * (within + self.depth)).sum()), max_edges)
-
-
-def _between(row: NDArray, column: NDArray, n: int) -> Neighbours:
-    """The distinct pairs of different components as rows of columns."""
-    outside = row != column
-    codes = np.unique(row[outside].astype(np.int64) * n + column[outside])
-    return neighbours(*np.divmod(codes, max(n, 1)), n)
-
-
 class _Ancestors:
     """Of each component the units that lead to it and its own: `flat.values[start : start + length]`, rising."""
 
-    def __init__(self, components: _Components, max_edges: int | None) -> None:
+    def __init__(self, components: Components, max_edges: int | None) -> None:
         self.components = components
         self.max_edges = max_edges
         self.start = np.zeros(components.n, dtype=np.int64)
