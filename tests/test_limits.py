@@ -16,7 +16,8 @@ from pathlib import Path
 from graphnn_compiler.compiler import Settings, compile_plan
 from graphnn_compiler.source import Source
 
-found = compile_plan(Source("model.gnn", "gnn 1\\n" + Path("model.gnn").read_text()), Settings(max_edges=10_000_000)).diagnostics
+source = Source("model.gnn", Path("model.gnn").read_text())
+found = compile_plan(source, Settings(max_edges=10_000_000)).diagnostics
 print([d.code for d in found])
 print([d.message.split("`")[1] for d in found if "`" in d.message])
 """
