@@ -134,6 +134,7 @@ class _Builder:
             self._values.append(self._numbers(cells))
         else:
             cells = pc.fill_null(pc.cast(cells, pa.string()), "")
+            cells.validate(full=True)  # the file may hold bytes that are no UTF-8
             gone = pc.equal(cells, "")
             self._values.append(cells)
         self._missing.add(flags(gone) if pc.any(gone).as_py() else None, len(cells))
