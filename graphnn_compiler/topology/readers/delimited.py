@@ -25,7 +25,7 @@ from graphnn_compiler.topology.readers.arrow_cells import Cells, CellsBuilder, K
 from graphnn_compiler.topology.readers.files import Fingerprint, require_text
 from graphnn_compiler.topology.readers.options import KeyType
 from graphnn_compiler.topology.readers.rescan import encoding_problem, nul_problem, places_of_rows, shape_problem
-from graphnn_compiler.topology.readers.table import not_integers
+from graphnn_compiler.topology.readers.table import first_repeated, not_integers
 from graphnn_compiler.topology.readers.text_files import TextFile, format_of, text_file
 from graphnn_compiler.topology.readers.texts import Texts
 
@@ -144,11 +144,11 @@ def _header(file: TextFile, delimiter: str) -> list[str]:
             raise _explained(file, delimiter) or _unreadable(shown, "the header is too long") from None
     if not names:
         raise Problem("E206", f"`{shown}` is empty", help="the first line names the columns")
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
+    twice = first_repeated(names)
+    if twice is not None:
         raise Problem(
             "E207",
-            f"the header of `{shown}` names `{twice[0]}` twice",
+            f"the header of `{shown}` names `{twice}` twice",
             help="give every column a name of its own",
             places=[(places_of_rows(file, delimiter, [-1])[0], "the header names the columns")],
         )

@@ -23,7 +23,7 @@ from graphnn_compiler.topology.readers.files import require_text
 from graphnn_compiler.topology.readers.gathered import Gathered, gathered_columns
 from graphnn_compiler.topology.readers.options import GraphOptions, refuse_options
 from graphnn_compiler.topology.readers.rescan import encoding_problem
-from graphnn_compiler.topology.readers.table import Places
+from graphnn_compiler.topology.readers.table import Places, first_repeated
 from graphnn_compiler.topology.readers.text_files import TextFile, text_file
 
 _SHAPE = 'as in {"directed": true, "nodes": [{"id": "a"}], "links": [{"source": "a", "target": "a"}]}'
@@ -78,8 +78,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if isinstance(value, str):
             _require_characters(value)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _GivenTwice(next(name for i, name in enumerate(names) if name in names[:i]))
+        raise _GivenTwice(first_repeated(name for name, _ in pairs))
     return made
 
 

@@ -28,7 +28,7 @@ from graphnn_compiler.topology.readers.arrays import MAX_BYTES
 from graphnn_compiler.topology.readers.arrow_cells import DTYPES, Cells, Kind, Missing, flags, integer_keys, text_keys
 from graphnn_compiler.topology.readers.files import fingerprint, opened
 from graphnn_compiler.topology.readers.options import KeyType
-from graphnn_compiler.topology.readers.table import not_integers
+from graphnn_compiler.topology.readers.table import first_repeated, not_integers
 from graphnn_compiler.topology.readers.texts import BATCH, Texts
 
 _BUFFER = 1 << 20
@@ -198,11 +198,11 @@ def read_parquet(path: Path, shown: str) -> ParquetTable:
         file = pq.ParquetFile(stream)
         metadata, schema = file.metadata, file.schema_arrow
     names = list(schema.names)
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
+    twice = first_repeated(names)
+    if twice is not None:
         raise Problem(
             "E207",
-            f"`{shown}` has two columns called `{twice[0]}`",
+            f"`{shown}` has two columns called `{twice}`",
             help="give every column a name of its own",
             places=[(DataPlace(shown), "this file")],
         )

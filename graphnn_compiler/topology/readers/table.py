@@ -6,7 +6,7 @@ codes into distinct keys. Not for: opening files; joining, doubling and ordering
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,6 +63,16 @@ class RawNodes:
     keys: NDArray
     columns: Mapping[str, Column]
     places: Places
+
+
+def first_repeated(names: Iterable[str]) -> str | None:
+    """The first name that has been there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def sampled(first: Sequence[object], total: int) -> str:
