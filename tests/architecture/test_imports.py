@@ -62,7 +62,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # users their edges as SciPy matrices
     "scipy": ("topology", "backend", "edges"),
     # tables: the parser of text, the typing of its cells, and Parquet, whose columns are Arrow's own
-    "pyarrow": ("topology.readers.delimited", "topology.readers.arrow_cells", "topology.readers.parquet"),
+    "pyarrow": tuple(f"topology.readers.{name}" for name in ("delimited", "arrow_cells", "texts", "parquet")),
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
