@@ -29,6 +29,7 @@ from graphnn_compiler.backend.activations import (
     random_state,
     row_normalize,
 )
+from graphnn_compiler.backend.batch_norm import inference_norm, training_norm
 from graphnn_compiler.backend.csr_dot import EdgeStructure, aggregate, edge_dot
 from graphnn_compiler.backend.layout import (
     Tensor,
@@ -43,6 +44,7 @@ from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
     Arithmetic,
+    BatchNorm,
     Clause,
     Combination,
     Concat,
@@ -75,7 +77,7 @@ def aggregates_first(n_edges: int, n_sources: int, n_targets: int, c_in: int, c_
 
 def last_activation(layer: Layer) -> Activation:
     """The function that makes a layer's value from its logits: its activation, or its expression's outermost one."""
-    if isinstance(layer.body, Apply) and layer.activation.name == "linear" and not layer.layernorm:
+    if isinstance(layer.body, Apply) and layer.activation.name == "linear" and not layer.normed:
         return layer.body.function
     return layer.activation
 
@@ -151,6 +153,8 @@ class SymbolicNetwork:
             inner = layer.body.operand if peeled and isinstance(layer.body, Apply) else layer.body
             x = self._expression(inner, applied.values, drops)
         x = self._spread(x, layer.units)
+        if layer.batchnorm is not None:
+            x = self._batch_norm(layer, layer.batchnorm, x, training)
         if layer.layernorm:
             x = layer_norm(x)
         applied.logits[layer.name] = x
@@ -167,15 +171,22 @@ class SymbolicNetwork:
     def _combination(self, layer: Layer, body: Combination, values: Mapping[str, Tensor]) -> Tensor:
         terms = [self._clause(clause, values[clause.source], layer.units) for clause in body.clauses]
         if body.bias is not None:
-            bias = self.parameters[body.bias]
-            shape = self.plan.parameter[body.bias].shape
-            if len(shape) == 2:
-                terms.append(bias.dimshuffle(0, "x", 1))
-            elif layer.units.channel_axis or shape == (1,):
-                terms.append(bias.dimshuffle("x", "x", 0))
-            else:
-                terms.append(bias.dimshuffle(0, "x", "x"))
+            terms.append(self._of_units(body.bias, layer.units))
         return reduce(add, terms) if terms else pt.constant(0, dtype=self.plan.dtype)
+
+    def _of_units(self, name: str, units: Units) -> Tensor:
+        """A parameter of each unit or each channel, (U, C), (U,) or (C,), as (U or 1, 1, C)."""
+        parameter, shape = self.parameters[name], self.plan.parameter[name].shape
+        if len(shape) == 2:
+            return parameter.dimshuffle(0, "x", 1)
+        return parameter.dimshuffle(*(("x", "x", 0) if units.channel_axis or shape == (1,) else (0, "x", "x")))
+
+    def _batch_norm(self, layer: Layer, norm: BatchNorm, x: Tensor, training: bool) -> Tensor:
+        gain, shift, mean, variance = (self._of_units(name, layer.units) for name in norm.parameters)
+        if not training:
+            return inference_norm(x, gain, shift, mean, variance)
+        running = self.parameters[norm.mean], self.parameters[norm.variance]
+        return training_norm(x, gain, shift, running, layer.name)
 
     # -------------------------------------------------------------- clauses
 
