@@ -79,9 +79,7 @@ def check_layer(case: Case, layer: Layer, values: dict[str, np.ndarray], logits:
             bound = tolerance * reference.combination(layer, case.values, sources, absolute=True)
             if layer.layernorm:  # which divides by 1 / sqrt(1e-5) or more
                 expected, bound = reference.normalized(expected), 700 * (bound.max() + tolerance)
-            if (
-                layer.batchnorm is not None
-            ):  # a gain up to 1, a deviation of 0.7 or more
+            if layer.batchnorm is not None:  # a gain up to 1, a deviation of 0.7 or more
                 bound = 2 * (bound + 2 * tolerance)
             assert np.all(abs(logit - expected) <= bound)
             ends = reference.activate(last_activation(layer), np.float64(logit))
