@@ -23,7 +23,7 @@ from graphnn_compiler.topology.plan import (
 
 def is_one_dot(plan: Plan, layer: Layer) -> bool:
     """Whether a layer is a single sparse dot of numbers, before its activation."""
-    if not isinstance(layer.body, Combination) or layer.layernorm or layer.units.channel_axis:
+    if not isinstance(layer.body, Combination) or layer.normed or layer.units.channel_axis:
         return False
     if len(layer.body.clauses) != 1:
         return False

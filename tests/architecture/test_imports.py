@@ -47,6 +47,7 @@ MUST_NOT_KNOW: dict[str, tuple[str, ...]] = {
     "topology.plan": ("source", "language", "model.types", "model.layers", "model.elaborate"),
     # the oracle of the tests must share nothing with what it judges
     "backend.reference": ("pytensor", "numba", "scipy", "backend.symbolic", "backend.csr_dot", "backend.kernels"),
+    "backend.reference_functions": ("pytensor", "numba", "scipy", "backend.activations", "backend.batch_norm"),
     "backend.kernels": ("topology",),
     "backend.float32": ("pytensor", "topology"),
     "backend.csr_dot": ("topology.plan",),
