@@ -11,21 +11,24 @@ and threads are in one place. Not for: the loops themselves.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, prange
+from numba import cfunc, prange, set_num_threads
 from numba.core import cgutils, types
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 from numba.np.ufunc.parallel import _launch_threads
+from pytensor.configdefaults import config
 from pytensor.link.numba.cache import compile_numba_function_src
 
 from graphnn_compiler.backend import float32
@@ -72,7 +75,18 @@ def _entry(loop: Any, name: str, argument_types: list[Any]) -> Any:
     source = f"def {name}(table, piece):\n    loop({', '.join(['piece', *(f'{part}(table)' for part in parts)])})\n"
     names = {**parts, "loop": loop, "__name__": __name__}
     function = compile_numba_function_src(source, name, names, cache_key=f"{name}_{kernels_digest()}")
-    return cfunc(types.void(types.CPointer(types.intp), types.uintp), cache=True)(function)
+    return _cached(types.void(types.CPointer(types.intp), types.uintp), function)
+
+
+def _cached(signature: Any, function: Any) -> Any:
+    """The C entry of a function, out of the cache or into it; what the cache holds but cannot be read is replaced."""
+    if not config.numba__cache:
+        return cfunc(signature)(function)
+    try:
+        return cfunc(signature, cache=True)(function)
+    except Exception:  # half a file may raise anything; another error comes again
+        FunctionCache(function).flush()
+        return cfunc(signature, cache=True)(function)
 
 
 @cache
@@ -197,6 +211,8 @@ def _on_all_threads(entry: Any, table: Any, n_pieces: Any) -> None:
 def _dispatcher() -> Any:
     """What every call goes through, compiled and known by its name; the object keeps its code alive."""
     _launch_threads()  # code that comes out of the cache expects them to be there
+    if hasattr(os, "register_at_fork"):  # a child has none of them, and GNU OpenMP ends it when it calls for them
+        os.register_at_fork(after_in_child=partial(set_num_threads, 1))
     source = f"""def {_DISPATCHER}(entry, table, n_pieces, n_products):
     if pays_in_parallel(n_products):
         on_all_threads(entry, table, n_pieces)
@@ -212,6 +228,6 @@ def _dispatcher() -> Any:
     }
     key = f"{_DISPATCHER}_{kernels_digest()}"
     function = compile_numba_function_src(source, _DISPATCHER, names, cache_key=key)
-    dispatcher = cfunc(types.void(*[types.intp] * 4), cache=True)(function)
+    dispatcher = _cached(types.void(*[types.intp] * 4), function)
     llvm.add_symbol(_DISPATCHER, dispatcher.address)
     return dispatcher
