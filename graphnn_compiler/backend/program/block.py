@@ -6,12 +6,14 @@ Input: assignments and arrays. Output: lines, and arrays by name, each content o
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnn_compiler.backend.program.code import Code, Names, argument_fits, atom, commented, fits, statement
+from graphnn_compiler.backend.program.code import Code, Names, argument_fits, atom, commented, fits, printable, statement
 
 
 class Block:
@@ -59,7 +61,7 @@ class Block:
         return self.set(self._names.new(hint), code)
 
     def say(self, comment: str) -> None:
-        self.lines += [f"    # {line}".rstrip() for line in comment.splitlines()]
+        self.lines += [f"    # {printable(line)}".rstrip() for line in comment.splitlines()]
 
 
 class Arrays:
@@ -73,15 +75,25 @@ class Arrays:
         """An array that stands under its own name whatever others hold."""
         self.by_name[name] = array
 
-    def add(self, name: str, array: NDArray) -> str:
-        """The name under which the content stands: this one, or that of an equal array before it."""
+    def add(self, name: str, array: NDArray, *, numbered: bool = False) -> str:
+        """The name under which the content stands: this one, or that of an equal array before it.
+
+        Where the name is another's, it is `numbered`, or ValueError.
+        """
         content = np.ascontiguousarray(array)
         known = (content.dtype.str, content.shape, hashlib.sha256(content.data).digest())
-        found = self._names.setdefault(known, name)
-        held = self.by_name.setdefault(found, content)
-        if held is not content and not np.array_equal(held, content, equal_nan=held.dtype.kind == "f"):
-            raise ValueError(f"two arrays are named {found}")
+        if known in self._names:
+            return self._names[known]
+        if name in self.by_name and not numbered:
+            raise ValueError(f"two arrays are named {name}")
+        found = next(free for free in _candidates(name) if free not in self.by_name)
+        self._names[known], self.by_name[found] = found, content
         return found
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}.{number}" for number in itertools.count(2))
 
 
 def _mentions(text: str, name: str) -> bool:

@@ -103,7 +103,7 @@ class Clauses:
         return self._along(self._constant_matrix(place, matrix), matrix.shape[0], x)
 
     def _numbers(self, place: _Place, clause: SparseClause, part: EdgePart, x: Value) -> Value:
-        matrix = matrices.of_numbers(part)
+        matrix = matrices.of_numbers(part, self._n_groups(clause))
         values = self._entries(place, matrix, self._blocks_of(clause, ()))
         if matrix.is_identity:
             return x.of(infix(x.code, "*", self._printer.op("shape_padright", values) if x.channel_axis else values))
@@ -112,8 +112,12 @@ class Clauses:
     def _blocks(self, place: _Place, clause: SparseClause, part: EdgePart, x: Value, units: Units) -> Value:
         c_in, c_out = x.channels, units.channels
         diagonal = clause.weights.mix == "diagonal"
-        matrix = matrices.of_diagonals(part, c_in) if diagonal else matrices.of_blocks(part, c_in, c_out)
         block = block_shape(clause.weights.mix, c_in, c_out)
+        n_weights = self._n_groups(clause) * prod(block)
+        if diagonal:
+            matrix = matrices.of_diagonals(part, n_weights, c_in)
+        else:
+            matrix = matrices.of_blocks(part, n_weights, c_in, c_out)
         edges = self._csr(place, matrix, self._entries(place, matrix, self._blocks_of(clause, block).method("flatten")))
         rows = Value(flat(x), x.batched, False, x.n_units * c_in, 1)
         y = self._along(edges, matrix.shape[0], rows)
@@ -129,6 +133,8 @@ class Clauses:
         block = self._blocks_of(clause, block_shape("full", c_in, c_out)).method(
             "reshape", tuple_of([n_groups * c_in, c_out])
         )
+        if clause.weights.coefficients is not None:
+            block = self._block.named(f"{place.hint}_weights", block)
         return Value(self._printer.op("dot", sums, block), x.batched, True, len(units), c_out)
 
     def _along(self, edges: Code, n_targets: int, x: Value) -> Value:

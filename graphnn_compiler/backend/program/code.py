@@ -132,6 +132,11 @@ def sequence(start: str, items: Iterable[str], end: str, depth: int = 0) -> list
     return [f"{INDENT * depth}{start}", *(f"{INDENT * (depth + 1)}{item}," for item in items), f"{INDENT * depth}{end}"]
 
 
+def printable(text: str) -> str:
+    """The text on one line, without characters that an editor would not show."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text.expandtabs(4))
+
+
 # ------------------------------------------------------------------ names
 
 

@@ -92,7 +92,13 @@ class Layers:
         total: Value | None = None
         for clause in body.clauses:
             term = self._clauses.clause(layer.name, clause, self.values[clause.source], layer.units)
-            total = term if total is None else _sum(self._as(name, total), term)
+            if total is None:
+                total = term
+                continue
+            total = self._as(name, total)
+            if not fits(f"{name} =", infix(total.code, "+", term.code)) and term.code.is_compound:
+                term = term.of(self._block.named(f"{name}_{clause.label}", term.code))
+            total = _sum(total, term)
         bias = None if body.bias is None else self._bias(layer, body.bias)
         if total is None:
             return bias or Value(self._printer.number(0), False, False, 0, 1)

@@ -47,16 +47,18 @@ class Matrix:
         return np.array_equal(self.indices, counted[:-1]) and np.array_equal(self.indptr, counted)
 
 
-def of_numbers(part: EdgePart) -> Matrix:
+def of_numbers(part: EdgePart, n_weights: int) -> Matrix:
     """(T, S): edge k is entry k, with the number of its group as its weight."""
     _require_room(part.csr.n_edges, part.csr.shape)
-    return _matrix(part.csr.indptr, part.csr.indices, part.csr.shape, part.coefficients, part.groups)
+    return _matrix(part.csr.indptr, part.csr.indices, part.csr.shape, part.coefficients, part.groups, n_weights)
 
 
 def of_sums(parts: Sequence[EdgePart]) -> Matrix:
     """(T, S) without weights: the sum of the parts' coefficients at every pair."""
     if len(parts) == 1:
-        return of_numbers(parts[0])
+        part = parts[0]
+        _require_room(part.csr.n_edges, part.csr.shape)
+        return _matrix(part.csr.indptr, part.csr.indices, part.csr.shape, part.coefficients)
     shape = parts[0].csr.shape
     return _constant(parts, [part.csr.rows for part in parts], shape)
 
@@ -72,25 +74,28 @@ def of_sums_by_group(parts: Sequence[EdgePart], n_groups: int) -> Matrix:
     return _constant(parts, rows, (n_targets * n_groups, n_sources))
 
 
-def of_blocks(part: EdgePart, c_in: int, c_out: int) -> Matrix:
+def of_blocks(part: EdgePart, n_weights: int, c_in: int, c_out: int) -> Matrix:
     """(T * c_out, S * c_in): every edge has a block of weights, kept in the order (group, channel in, channel out)."""
-    width = c_in
-    row, k = _places(part, c_out, width)
-    edge = part.csr.indptr[row // c_out] + k // width
-    within, out = k % width, row % c_out
-    entries = (edge if part.groups is None else part.groups[edge].astype(np.int64)) * (c_in * c_out)
-    return _expanded(part, row, edge, part.csr.indices[edge] * np.int64(c_in) + within, entries + within * c_out + out,
-                     (c_out, c_in))  # fmt: skip
+    row, k = _places(part, c_out, c_in)
+    edge = part.csr.indptr[row // c_out] + k // c_in
+    channel = k % c_in
+    entries = _group(part, edge) * (c_in * c_out) + channel * c_out + row % c_out
+    columns = part.csr.indices[edge] * np.int64(c_in) + channel
+    return _expanded(part, row, edge, columns, (c_out, c_in), entries, n_weights)
 
 
-def of_diagonals(part: EdgePart, channels: int) -> Matrix:
+def of_diagonals(part: EdgePart, n_weights: int, channels: int) -> Matrix:
     """(T * channels, S * channels): every edge has a weight for each channel, in the order (group, channel)."""
     row, k = _places(part, channels, 1)
     edge = part.csr.indptr[row // channels] + k
     channel = row % channels
-    entries = (edge if part.groups is None else part.groups[edge].astype(np.int64)) * channels + channel
     columns = part.csr.indices[edge] * np.int64(channels) + channel
-    return _expanded(part, row, edge, columns, entries, (channels, channels))
+    entries = _group(part, edge) * channels + channel
+    return _expanded(part, row, edge, columns, (channels, channels), entries, n_weights)
+
+
+def _group(part: EdgePart, edge: NDArray) -> NDArray[np.int64]:
+    return (edge if part.groups is None else part.groups[edge]).astype(np.int64)
 
 
 def _places(part: EdgePart, rows_per_target: int, entries_per_edge: int) -> tuple[NDArray, NDArray]:
@@ -104,13 +109,20 @@ def _places(part: EdgePart, rows_per_target: int, entries_per_edge: int) -> tupl
 
 
 def _expanded(
-    part: EdgePart, row: NDArray, edge: NDArray, columns: NDArray, entries: NDArray, channels: tuple[int, int]
+    part: EdgePart,
+    row: NDArray,
+    edge: NDArray,
+    columns: NDArray,
+    channels: tuple[int, int],
+    entries: NDArray,
+    n_weights: int,
 ) -> Matrix:
     shape = part.csr.shape[0] * channels[0], part.csr.shape[1] * channels[1]
     _require_room(len(row), shape)
     indptr = np.zeros(shape[0] + 1, dtype=np.int64)
     np.cumsum(np.bincount(row, minlength=shape[0]), out=indptr[1:])
-    return _matrix(indptr, columns, shape, None if part.coefficients is None else part.coefficients[edge], entries)
+    scale = None if part.coefficients is None else part.coefficients[edge]
+    return _matrix(indptr, columns, shape, scale, entries, n_weights)
 
 
 def _constant(parts: Sequence[EdgePart], rows: Sequence[NDArray], shape: tuple[int, int]) -> Matrix:
@@ -122,21 +134,21 @@ def _constant(parts: Sequence[EdgePart], rows: Sequence[NDArray], shape: tuple[i
     found = coo_array((np.concatenate(ones), (np.concatenate(rows), columns)), shape=shape).tocsr()
     found.sum_duplicates()
     scale = None if np.all(found.data == 1) else found.data
-    return _matrix(found.indptr, found.indices, shape, scale, None)
+    return _matrix(found.indptr, found.indices, shape, scale)
 
 
 def _matrix(
-    indptr: NDArray, indices: NDArray, shape: tuple[int, int], scale: NDArray | None, entries: NDArray | None
+    indptr: NDArray,
+    indices: NDArray,
+    shape: tuple[int, int],
+    scale: NDArray | None,
+    entries: NDArray | None = None,
+    n_weights: int = 0,
 ) -> Matrix:
-    if entries is not None and np.array_equal(entries, np.arange(len(entries))):
+    if entries is not None and len(entries) == n_weights and np.array_equal(entries, np.arange(n_weights)):
         entries = None
-    return Matrix(
-        indptr.astype(np.int32),
-        indices.astype(np.int32),
-        shape,
-        scale,
-        None if entries is None else entries.astype(np.int32),
-    )
+    kept = None if entries is None else entries.astype(np.int32)
+    return Matrix(indptr.astype(np.int32), indices.astype(np.int32), shape, scale, kept)
 
 
 def _require_room(n_entries: int, shape: tuple[int, int]) -> None:

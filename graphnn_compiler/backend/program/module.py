@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.backend.program.block import Arrays, Block
 from graphnn_compiler.backend.program.clauses import Clauses
-from graphnn_compiler.backend.program.code import WIDTH, Code, Names, atom, call, infix, key, sequence, tuple_of
+from graphnn_compiler.backend.program.code import WIDTH, Code, Names, atom, call, infix, key, printable, sequence, tuple_of
 from graphnn_compiler.backend.program.layers import Layers
 from graphnn_compiler.backend.program.objectives import Objectives, compared, result_name
 from graphnn_compiler.backend.program.printer import RESERVED, Printer
@@ -104,7 +104,7 @@ class _Printing:
         about = f"{printed}; edges and weights are in {name}.npz beside this file."
         said = (self._comments.program or f"The network of {file or 'a program without a name'}.").splitlines()
         lines = [*said, "", *textwrap.wrap(about, WIDTH), "", *(f"    {line}" for line in self._usage())]
-        docstring = [line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').rstrip() for line in lines]
+        docstring = [docstring_line(line) for line in lines]
         needed = [line for line in target.imports if re.search(rf"\b{line.split()[-1]}\.", body)]
         masks = target.for_masks if self._printer.drops else ()
         return [f'"""{docstring[0]}', *docstring[1:], '"""', "", "from pathlib import Path", "",
@@ -112,14 +112,13 @@ class _Printing:
 
     def _usage(self) -> list[str]:
         """How the module's functions go together."""
-        inputs, targets = self._names(self._plan.inputs), self._names(self._plan.targets)
-        needed = [*self._required(self._plan.inputs), *self._required(self._plan.targets)]
+        inputs, targets = self._required(self._plan.inputs), self._required(self._plan.targets)
         drops = self._printer.drops
         lines = ["p = parameters()"] + ["masks = []"] * drops
-        lines.append(f"layers = forward({', '.join(['p', *inputs.values(), *(['masks'] * drops)])})")
+        lines.append(f"layers = forward({', '.join(['p', *inputs, *(['masks=masks'] * drops)])})")
         if self._losses:
-            step = self._printer.op("function", f"[{', '.join(needed)}]", "cost", "updates=steps")
-            lines += [f"cost = loss({', '.join(['p', 'layers', *targets.values()])})",
+            step = self._printer.op("function", f"[{', '.join([*inputs, *targets])}]", "cost", "updates=steps")
+            lines += [f"cost = loss({', '.join(['p', 'layers', *targets])})",
                       f"steps = updates(p, cost, 0.1{', masks' * drops})", f"step = {step}"]  # fmt: skip
         return lines
 
@@ -302,8 +301,16 @@ def dictionary(results: Mapping[str, Code]) -> list[str]:
     return [line] if len(line) <= WIDTH else sequence("return {", items, "}", depth=1)
 
 
+def docstring_line(text: str) -> str:
+    """Any text as a line inside a docstring, which it can neither end nor hide."""
+    line = printable(text).rstrip()
+    if '"""' in line or line.startswith('"') or line.endswith('"'):
+        line = line.replace('"', "'")
+    return line.replace("\\", "\\\\")
+
+
 def _documented(text: str) -> list[str]:
-    lines = [row for line in text.splitlines() for row in textwrap.wrap(line, WIDTH - 10)]
+    lines = [docstring_line(row) for line in text.splitlines() for row in textwrap.wrap(line, WIDTH - 10)]
     first, *others = lines
     if not others:
         return [f'    """{first}"""']

@@ -97,7 +97,7 @@ class Objectives:
         value = atom(f"layers[{key(result_name(self._printer.plan, expr))}]")
         truth = atom(self._targets[target.name])
         if expr.on is not None:
-            on = self._printer.array(self._arrays.add(f"{goal}.on.{expr.layer}", expr.on))
+            on = self._printer.array(self._arrays.add(f"{goal}.on", expr.on, numbered=True))
             value = _selected(value, on, self._batched[layer.name])
             if target.n_classes is None or target.shape:
                 truth = _selected(truth, on, self._batched[target.name])

@@ -17,7 +17,7 @@ from graphnn_compiler.topology.plan import Plan
 RESERVED = (
     *("np", "Path", "pt", "tt", "pytensor", "theano", "sparse", "RandomStreams"),
     *("FILE", "SHAPES", "TRAINABLE", "SEED", "parameters", "save", "forward", "loss", "metrics", "updates"),
-    *("p", "layers", "masks", "dropout", "name", "sum", "abs", *FUNCTIONS),
+    *("p", "layers", "masks", "dropout", "sum", "abs", *FUNCTIONS),
 )
 
 
