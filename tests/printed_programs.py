@@ -78,7 +78,8 @@ def run_printed(target: TargetName, folder: Path, given: Mapping[str, NDArray]) 
     """What the program in a folder makes of arrays: see `run_printed.py`."""
     np.savez(folder / "given.npz", **dict(given))
     server = _server(target, python_of(target))
-    assert server.stdin is not None and server.stdout is not None
+    assert server.stdin is not None
+    assert server.stdout is not None
     print(folder, file=server.stdin, flush=True)
     answer = server.stdout.readline().rstrip("\n")
     assert answer == "ok", ast.literal_eval(answer) if answer else "the process that runs programs has ended"

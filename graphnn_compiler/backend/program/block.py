@@ -13,7 +13,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnn_compiler.backend.program.code import Code, Names, argument_fits, atom, commented, fits, printable, statement
+from graphnn_compiler.backend.program.code import (
+    Code,
+    Names,
+    argument_fits,
+    atom,
+    commented,
+    fits,
+    printable,
+    statement,
+)
 
 
 class Block:

@@ -232,17 +232,13 @@ class Clauses:
     def _dense_by_channel(self, clause: DenseClause, x: Value, n_targets: int) -> Value:
         """(S, T) for multiples of the identity, (C, S, T) for diagonals: a product for each channel."""
         weights = self._weights(clause)
-        if clause.weights.mix == "scalar":
-            if not x.channel_axis:
-                return Value(self._printer.op("dot", x.code, weights), x.batched, False, n_targets, 1)
-            by_channel = self._printer.op("dot", _channels_before_units(x), weights)
-            order = ("0", "2", "1") if x.batched else ("1", "0")
-        else:
-            x = with_channels(self._printer, x)
-            samples = x.code.method("dimshuffle", "2", "0", "1") if x.batched else x.code.attribute("T")
-            by_channel = self._printer.op("batched_dot", samples, weights)
-            order = ("1", "2", "0") if x.batched else ("1", "0")
-        return Value(by_channel.method("dimshuffle", *order), x.batched, True, n_targets, x.channels)
+        if clause.weights.mix == "diagonal":
+            weights = weights.item("c" if x.channel_axis else "0")
+        if not x.channel_axis:
+            return Value(self._printer.op("dot", x.code, weights), x.batched, False, n_targets, 1)
+        channel = x.code.item(":, :, c" if x.batched else ":, c")
+        products = f"[{self._printer.op('dot', channel, weights)} for c in range({x.channels})]"
+        return Value(self._printer.op("stack", products, "axis=-1"), x.batched, True, n_targets, x.channels)
 
     def _total(self, x: Value) -> Value:
         """The sum over all units, which broadcasts along them."""
@@ -266,7 +262,3 @@ class Clauses:
         for term in terms[1:]:
             total = total.of(infix(total.code, "+", term.code))
         return total
-
-
-def _channels_before_units(x: Value) -> Code:
-    return x.code.method("dimshuffle", "0", "2", "1") if x.batched else x.code.attribute("T")

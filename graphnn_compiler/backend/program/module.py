@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.backend.program.block import Arrays, Block
 from graphnn_compiler.backend.program.clauses import Clauses
-from graphnn_compiler.backend.program.code import WIDTH, Code, Names, atom, call, infix, key, printable, sequence, tuple_of
+from graphnn_compiler.backend.program.code import (
+    WIDTH,
+    Code,
+    Names,
+    atom,
+    call,
+    infix,
+    key,
+    printable,
+    sequence,
+    tuple_of,
+)
 from graphnn_compiler.backend.program.layers import Layers
 from graphnn_compiler.backend.program.objectives import Objectives, compared, result_name
 from graphnn_compiler.backend.program.printer import RESERVED, Printer

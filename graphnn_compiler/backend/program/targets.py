@@ -27,7 +27,6 @@ OPERATIONS: Mapping[str, Row] = MappingProxyType(
     {
         # products
         "dot": Row("(.., a), (a, b) -> (.., b)", "pt.dot", "tt.dot"),
-        "batched_dot": Row("(c, a), (c, a, b) -> (c, b); (c, n, a) -> (c, n, b)", "pt.batched_dot", "tt.batched_dot"),
         "CSR": Row("values (E,), indices (E,), indptr (T + 1,), (T, S)", "sparse.CSR", "sparse.CSR"),
         "structured_dot": Row(
             "sparse (T, S), dense (S, n) -> (T, n), with a gradient for stored values only",
@@ -38,6 +37,7 @@ OPERATIONS: Mapping[str, Row] = MappingProxyType(
         "shape_padright": Row("(..) -> (.., 1), which broadcasts", "pt.shape_padright", "tt.shape_padright"),
         "broadcast": Row("x, axis -> x, whose axis broadcasts", "pt.specify_broadcastable", "tt.addbroadcast"),
         "concatenate": Row("[..], axis", "pt.concatenate", "tt.concatenate"),
+        "stack": Row("[..], axis: of equal shapes, along a new axis", "pt.stack", "tt.stack"),
         "alloc": Row("value, *shape", "pt.alloc", "tt.alloc"),
         "arange": Row("n -> (n,) of int64", "pt.arange", "tt.arange"),
         "cast": Row("x, dtype", "pt.cast", "tt.cast"),
