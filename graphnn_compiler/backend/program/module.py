@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -28,26 +27,22 @@ from graphnn_compiler.backend.program.code import (
     call,
     infix,
     key,
-    printable,
     sequence,
     tuple_of,
 )
 from graphnn_compiler.backend.program.layers import Layers
 from graphnn_compiler.backend.program.objectives import Objectives, compared, result_name
 from graphnn_compiler.backend.program.printer import RESERVED, Printer
+from graphnn_compiler.backend.program.reached import reached
+from graphnn_compiler.backend.program.scaffold import PARAMETERS, SAVE, dictionary, docstring_line, documented
 from graphnn_compiler.backend.program.targets import TARGETS, TargetName
 from graphnn_compiler.backend.program.values import Value, shape_text
 from graphnn_compiler.diagnostics import Problem
 from graphnn_compiler.topology.plan import (
-    Combination,
     Input,
     Objective,
-    Penalty,
     Plan,
-    ScalarExpr,
-    Sum,
     Target,
-    Weighted,
 )
 from graphnn_compiler.topology.plan_text import scalar_text
 
@@ -210,14 +205,17 @@ class _Printing:
         found: dict[str, Code] = {}
         for goal in goals:
             try:
-                found[goal.name] = objectives.set(block, goal)
+                name = block.new(goal.name)
+                value = objectives.value(block, goal, name)
+                alone = kind == "loss" and len(goals) == 1
+                found[goal.name] = value if alone else block.set(name, value)
             except Problem as problem:
                 self._problems.append((goal.name, problem))
         formulas = "\n".join(f"{goal.name} = {scalar_text(goal.value, self._plan)}" for goal in goals)
         arguments = ", ".join(self._arguments(["p", "layers"], targets, variables))
         if kind == "metric":
             block.lines += dictionary(found)
-            return [f"def metrics({arguments}):", *_documented(formulas), *block.lines]
+            return [f"def metrics({arguments}):", *documented(formulas), *block.lines]
         block.give(
             reduce(
                 lambda total, one: infix(total, "+", one),
@@ -226,7 +224,7 @@ class _Printing:
             if found
             else atom("0")
         )
-        return [f"def loss({arguments}):", *_documented(formulas), *block.lines]
+        return [f"def loss({arguments}):", *documented(formulas), *block.lines]
 
     def _target_batched(self, target: Target) -> bool:
         if target.default is not None:
@@ -240,7 +238,7 @@ class _Printing:
         if not self._losses:
             return []
         given = ["cost", "weights"]
-        unreached = not {one.name for one in self._plan.parameters if one.trainable} <= _reached(self._plan)
+        unreached = not {one.name for one in self._plan.parameters if one.trainable} <= reached(self._plan)
         given += ['disconnected_inputs="ignore"'] * unreached
         block = Block(Names(RESERVED))
         block.set("weights", atom("[p[name] for name in TRAINABLE]"))
@@ -285,74 +283,3 @@ class _Printing:
         """Parameters of a function: those without data of their own first."""
         needed = [variables[node.name] for node in nodes if node.default is None]
         return [*first, *needed, *(f"{variables[node.name]}=None" for node in nodes if node.default is not None)]
-
-
-PARAMETERS = '''
-def parameters(file=FILE):
-    """All that the file holds, as shared variables by name: weights, edges and data."""
-    with np.load(file, allow_pickle=False) as arrays:
-        p = {name: SHARED for name in arrays.files}
-    for name, shape in SHAPES.items():
-        if p[name].get_value(borrow=True).shape != shape:
-            raise ValueError(f"{name} in {file} is not of shape {shape}")
-    return p
-'''.strip()
-
-SAVE = '''
-def save(p, file):
-    """Write what `parameters` reads, with the values that the weights have now."""
-    np.savez(file, **{name: variable.get_value() for name, variable in p.items()})
-'''.strip()
-
-
-def dictionary(results: Mapping[str, Code]) -> list[str]:
-    """`return {..}`."""
-    items = [f"{key(name)}: {code}" for name, code in results.items()]
-    line = f"    return {{{', '.join(items)}}}"
-    return [line] if len(line) <= WIDTH else sequence("return {", items, "}", depth=1)
-
-
-def docstring_line(text: str) -> str:
-    """Any text as a line inside a docstring, which it can neither end nor hide."""
-    line = printable(text).rstrip()
-    if '"""' in line or line.startswith('"') or line.endswith('"'):
-        line = line.replace('"', "'")
-    return line.replace("\\", "\\\\")
-
-
-def _documented(text: str) -> list[str]:
-    lines = [docstring_line(row) for line in text.splitlines() for row in textwrap.wrap(line, WIDTH - 10)]
-    first, *others = lines
-    if not others:
-        return [f'    """{first}"""']
-    return [f'    """{first}', *(f"    {line}" for line in others), '    """']
-
-
-def _reached(plan: Plan) -> set[str]:
-    """The parameters that a loss depends on."""
-    losses = [goal.value for goal in plan.objectives if goal.kind == "loss"]
-    pending = [one.layer for value in losses for one in compared(value)]
-    found = {name for value in losses for name in _penalized(value)}
-    seen: set[str] = set()
-    while pending:
-        name = pending.pop()
-        if name in seen or name not in plan.layer:
-            continue
-        seen.add(name)
-        layer = plan.layer[name]
-        pending += layer.sources
-        if isinstance(layer.body, Combination):
-            found.update(chain.from_iterable(clause.weights.parameters for clause in layer.body.clauses))
-            found.update([layer.body.bias] if layer.body.bias else [])
-    return found
-
-
-def _penalized(expr: ScalarExpr) -> Iterator[str]:
-    match expr:
-        case Penalty(parameters=parameters):
-            yield from parameters
-        case Weighted(term=term):
-            yield from _penalized(term)
-        case Sum(terms=terms):
-            for term in terms:
-                yield from _penalized(term)

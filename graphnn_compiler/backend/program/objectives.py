@@ -57,16 +57,15 @@ class Objectives:
         self._batched = batched
         self._targets = targets
 
-    def set(self, block: Block, goal: Objective) -> Code:
-        """Statements that end in a variable of the objective's name."""
+    def value(self, block: Block, goal: Objective, name: str) -> Code:
+        """The value of an objective, after the statements that it needs; `name` is free to hold a part of it."""
         terms = goal.value.terms if isinstance(goal.value, Sum) else (goal.value,)
-        name = block.new(goal.name)
         first, *others = (self._scalar(block, goal.name, term) for term in terms)
         total = block.set(name, first) if others and not fits(f"{name} =", _added([first, *others])) else first
         for term in others:
             whole = infix(total, "+", term)
             total = whole if fits(f"{name} =", whole) else infix(total, "+", block.named("penalty", term))
-        return block.set(name, total)
+        return total
 
     def _scalar(self, block: Block, goal: str, expr: ScalarExpr) -> Code:
         match expr:

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphnn_compiler.backend.program.code import Code, atom, call, key
 from graphnn_compiler.backend.program.functions import FUNCTIONS, MASKS, NUMBERS, Function
-from graphnn_compiler.backend.program.targets import OPERATIONS, Target
+from graphnn_compiler.backend.program.targets import OPERATIONS, TARGETS, Target
 from graphnn_compiler.diagnostics import Problem
 from graphnn_compiler.topology.plan import Plan
 
@@ -91,6 +91,5 @@ class _Operations(dict[str, str]):
 
 
 def _other_targets(name: str) -> str:
-    row = OPERATIONS[name]
-    having = [target for target, found in (("pytensor", row.pytensor), ("theano", row.theano)) if found is not None]
+    having = [target.name for target in TARGETS.values() if target.operation(name) is not None]
     return f"print it with `--target {having[0]}`" if having else "no target has it yet"
