@@ -59,7 +59,8 @@ def build(
     assert compiled.resolution is not None
     for diagnostic in compiled.diagnostics:
         warnings.warn(render(diagnostic), GnnWarning, stacklevel=2)
-    return Network(compiled.resolution.plan, compiled.resolution.values, mode=mode)
+    comments = compiler.author_comments(compiled.checked)
+    return Network(compiled.resolution.plan, compiled.resolution.values, mode, comments)
 
 
 def check(

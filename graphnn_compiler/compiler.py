@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from graphnn_compiler.diagnostics import Diagnostic
+from graphnn_compiler.diagnostics import Diagnostic, GnnError
 from graphnn_compiler.language.imports import load_imports
 from graphnn_compiler.language.lexical import MAX_NESTING
-from graphnn_compiler.language.nodes import Program
+from graphnn_compiler.language.nodes import LayerDecl, LayerExprDecl, Program
 from graphnn_compiler.language.parser import allowed_codes, parse
 from graphnn_compiler.model.elaborate import check
 from graphnn_compiler.model.parameters import Given
@@ -23,6 +23,8 @@ from graphnn_compiler.model.types import Model
 from graphnn_compiler.source import Source
 
 if TYPE_CHECKING:
+    from graphnn_compiler.backend.program.module import Comments, Module
+    from graphnn_compiler.backend.program.targets import TargetName
     from graphnn_compiler.topology.resolve import Build, Resolution, Resolver
 
 
@@ -114,6 +116,31 @@ def compile_plan(source: Source, settings: Settings) -> Compiled:
     model, build = checked.model, _build(settings)
     resolution, found = _nested(source, lambda: resolve(model, build))
     return Compiled(checked, resolution, _in_order([*checked.diagnostics, *found], source))
+
+
+def author_comments(checked: Checked) -> Comments:
+    """The doc comments of a program, and of its layers outside blocks and repeats."""
+    from graphnn_compiler.backend.program.module import Comments
+
+    if checked.program is None:
+        return Comments()
+    layers = [one for one in checked.program.statements if isinstance(one, LayerDecl | LayerExprDecl)]
+    return Comments(checked.program.doc, {layer.name: layer.doc for layer in layers if layer.doc is not None})
+
+
+def printed(compiled: Compiled, target: TargetName, name: str) -> Module:
+    """A compiled program as a stand-alone module of that name. GnnError, at its place, for what the target lacks."""
+    from graphnn_compiler.backend.program.module import Unprintable, print_module
+
+    model, resolution = compiled.checked.model, compiled.resolution
+    assert model is not None
+    assert resolution is not None
+    try:
+        return print_module(resolution.plan, resolution.values, target, name, author_comments(compiled.checked))
+    except Unprintable as refusal:
+        spans = {layer.name: layer.span for layer in model.layers} | {goal.name: goal.span for goal in model.objectives}
+        found = [problem.at(spans[owner]) for owner, problem in refusal.problems]
+        raise GnnError(_in_order(found, model.source)) from None
 
 
 def trace(source: Source, settings: Settings) -> tuple[Resolver | None, tuple[Diagnostic, ...]]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from functools import reduce
 from operator import add
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -31,6 +32,9 @@ from graphnn_compiler.arguments import (
 from graphnn_compiler.backend.activations import random_updates
 from graphnn_compiler.backend.batch_norm import running_updates
 from graphnn_compiler.backend.objectives import scalar
+from graphnn_compiler.backend.program.files import write_program
+from graphnn_compiler.backend.program.module import Comments
+from graphnn_compiler.backend.program.targets import TargetName
 from graphnn_compiler.backend.symbolic import Applied, SymbolicNetwork
 from graphnn_compiler.diagnostics import GnnError, Problem, count
 from graphnn_compiler.edges import Edges, clause_of, weights_by_pair
@@ -47,13 +51,18 @@ Variables: TypeAlias = Any
 class Network:
     """A plan with values. Calling it computes the outputs; dropout is off unless `training` is asked for."""
 
-    def __init__(self, plan: Plan, values: Mapping[str, ArrayLike], mode: Any = None) -> None:
+    def __init__(
+        self, plan: Plan, values: Mapping[str, ArrayLike], mode: Any = None, comments: Comments | None = None
+    ) -> None:
         """`values` holds every parameter by name; `mode` is a PyTensor mode, None for PyTensor's own default.
+
+        `comments` are those of the program's author, for `write_program`.
 
         ValueError for a value that is missing or of another shape, TypeError for one that is no real number.
         """
         self.plan = plan
         self._mode = mode
+        self._comments = comments
         self._parameters = {one.name: _shared(one.name, _value(plan, one, values)) for one in plan.parameters}
         self._input_defaults = {
             node.name: _shared(node.name, np.asarray(node.default, plan.dtype), len(node.units.shape))
@@ -224,6 +233,16 @@ class Network:
             save(path, self.plan, self.weights)
         except Problem as problem:
             raise GnnError([problem.about(os.fspath(path))]) from None
+
+    def write_program(
+        self, folder: str | os.PathLike[str], *, target: TargetName = "pytensor", name: str = "network"
+    ) -> Path:
+        """Write the network as source that needs NumPy and its target only: `name`.py and `name`.npz in `folder`.
+
+        The file of arrays holds edges, data and the values that the parameters have now. Returns the path of the text.
+        GnnError where the target lacks something (E550, E551), ValueError for another name, OSError in writing.
+        """
+        return write_program(self.plan, self.weights, Path(folder), target, name, self._comments)
 
     def edges(self, layer: str, label: str | None = None) -> Edges:
         """The edges of the clause of a layer with a label, which may be left out while the layer has one clause.

@@ -19,6 +19,7 @@ from graphnn_compiler.cli.programs import (
     STDIN,
     about,
     accepted,
+    compilation,
     compiled,
     data_files,
     read_program,
@@ -37,6 +38,11 @@ _SUFFIXES = {None: ".gnnz", "npz": ".npz"}
 
 def build(arguments: argparse.Namespace) -> int:
     """0, or an exception for anything that is wrong."""
+    if arguments.emit == "python":
+        _write_program(arguments)
+        return 0
+    if arguments.target is not None:
+        raise UsageError("`--target` is of `--emit python` only", help="add --emit python, or leave --target out")
     destination = _destination(arguments)
     match arguments.emit:
         case "ast" | "model" | "plan":
@@ -116,6 +122,33 @@ def _write_arrays(arguments: argparse.Namespace, destination: str | None) -> Non
     arrays = edge_arrays(plan, values)
     output.write_file(destination, lambda stream: write_npz(stream, arrays))
     output.say(f"wrote {destination} ({count(len(arrays), 'array')}, {size_text(Path(destination).stat().st_size)})")
+
+
+def _write_program(arguments: argparse.Namespace) -> None:
+    """A module and its arrays, in a folder that is made if it is not there."""
+    from graphnn_compiler.backend.program.files import module_name, write_module
+
+    if arguments.file != STDIN:
+        require_file(arguments.file)
+    if arguments.output in (None, STDIN):
+        raise UsageError("a printed program is two files", help="name the folder for them with -o")
+    folder = Path(arguments.output)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"`{folder}` is a file, not a folder", help="name the folder for the two files with -o")
+    name = module_name("network" if arguments.file == STDIN else Path(arguments.file).stem)
+    made = compilation(arguments.file, arguments)
+    assert made.resolution is not None
+    if folder.is_dir():
+        for suffix in (".py", ".npz"):
+            sources = [arguments.file, *data_files(arguments.file, made.resolution.plan)]
+            output.require_destination(str(folder / f"{name}{suffix}"), sources)
+    module = compiler.printed(made, arguments.target or "pytensor", name)
+    try:
+        text = write_module(module, folder, name)
+    except OSError as error:
+        raise output.cannot_write(str(folder), error) from error
+    arrays = f"{text.with_suffix('.npz').name} ({count(len(module.arrays), 'array')})"
+    output.say(f"wrote {text} ({count(module.text.count(chr(10)), 'line')}) and {arrays}")
 
 
 def _write_model(arguments: argparse.Namespace, destination: str | None) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from graphnn_compiler import __version__
 from graphnn_compiler.cli import output
-from graphnn_compiler.cli.options import LATER_COMMANDS, LATER_OPTIONS, Parsers, build_parsers
+from graphnn_compiler.cli.options import LATER_COMMANDS, Parsers, build_parsers
 from graphnn_compiler.diagnostics import GnnError, did_you_mean
 
 FINE, ERRORS, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 101, 130, 141
@@ -100,8 +100,6 @@ def _unknown_argument(word: str, parser: argparse.ArgumentParser) -> output.Usag
     if not word.startswith("-"):
         return output.UsageError(f"`{word}` is one argument too many", help=f"`{parser.prog} --help` shows the usage")
     option = word.split("=")[0]
-    if option in LATER_OPTIONS:
-        return output.UsageError(f"`{option}` is not available yet in this version")
     known = sorted(set(_OPTION.findall(parser.format_help())))
     otherwise = f"`{parser.prog} --help` lists its options"
     return output.UsageError(f"`{parser.prog}` has no option `{option}`", help=did_you_mean(option, known, otherwise))

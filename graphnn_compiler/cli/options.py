@@ -14,11 +14,10 @@ from graphnn_compiler.cli.output import UsageError
 from graphnn_compiler.diagnostics import did_you_mean
 
 LATER_COMMANDS = frozenset({"new", "train", "evaluate", "predict", "graph", "diff", "lsp"})
-LATER_OPTIONS = frozenset({"--target"})
-LATER_FORMS = frozenset({"python"})
 """Parts of the language's design that this version does not have."""
 
-FORMS = ("ast", "model", "plan", "npz")
+FORMS = ("ast", "model", "plan", "python", "npz")
+TARGETS = ("pytensor", "theano")
 
 
 class Parser(argparse.ArgumentParser):
@@ -91,7 +90,11 @@ def _add_build(parser: Parser) -> None:
         "--emit",
         metavar="FORM",
         type=_form,
-        help="write another form: ast, model or plan (text, to standard output without -o), npz (edges, parameters)",
+        help="write another form: ast, model or plan (text, to standard output without -o), npz (edges, parameters), "
+        "python (a module and its arrays, in the folder that -o names)",
+    )
+    parser.add_argument(
+        "--target", metavar="LIBRARY", type=_target, help="of --emit python: pytensor (the default) or theano"
     )
     _add_settings(parser)
 
@@ -160,9 +163,13 @@ def _dtype(text: str) -> str:
 
 
 def _form(text: str) -> str:
-    if text in LATER_FORMS:
-        raise argparse.ArgumentTypeError(f"`{text}` is not available yet in this version")
     if text not in FORMS:
         hint = did_you_mean(text, FORMS, f"there are {', '.join(FORMS)}")
         raise argparse.ArgumentTypeError(f"there is no form `{text}`; {hint}")
+    return text
+
+
+def _target(text: str) -> str:
+    if text not in TARGETS:
+        raise argparse.ArgumentTypeError(f"`{text}` is neither pytensor nor theano")
     return text

@@ -100,7 +100,7 @@ def write_result(text: str) -> None:
         raise
     except OSError as error:
         abandon_results()
-        raise _cannot_write("standard output", error) from error
+        raise cannot_write("standard output", error) from error
 
 
 def write_json(data: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def write_file(path: str, write: Callable[[BinaryIO], None]) -> None:
     try:
         replace_file(path, write)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
 def write_text_file(path: str, text: str) -> None:
@@ -125,7 +125,7 @@ def write_text_file(path: str, text: str) -> None:
     write_file(path, write)
 
 
-def _cannot_write(name: str, error: OSError) -> GnnError:
+def cannot_write(name: str, error: OSError) -> GnnError:
     reason = (error.strerror or type(error).__name__).lower()
     return GnnError([Problem("E542", f"`{name}` cannot be written: {reason}").about(name)])
 

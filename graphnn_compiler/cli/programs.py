@@ -93,12 +93,18 @@ def accepted(diagnostics: tuple[Diagnostic, ...]) -> None:
     output.show(diagnostics)
 
 
-def compiled(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mapping[str, NDArray]]:
-    """The plan and start values of a program."""
+def compilation(name: str, arguments: argparse.Namespace) -> compiler.Compiled:
+    """A program after all stages, without errors."""
     result = compiler.compile_plan(read_program(name), settings(arguments))
     accepted(result.diagnostics)
-    assert result.resolution is not None
-    return result.resolution.plan, result.resolution.values
+    return result
+
+
+def compiled(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mapping[str, NDArray]]:
+    """The plan and start values of a program."""
+    resolution = compilation(name, arguments).resolution
+    assert resolution is not None
+    return resolution.plan, resolution.values
 
 
 def plan_of_model(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mapping[str, NDArray]]:

@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "building": {"source", "language"},
     "model": {"source", "diagnostics", "language"},
     "topology": {"source", "diagnostics", "model"},
-    "backend": {"diagnostics", "topology"},
+    "backend": {"diagnostics", "files", "topology"},
     "arguments": {"diagnostics", "topology"},
     "edges": {"diagnostics", "topology"},
     "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive"},

@@ -23,7 +23,7 @@ def test_help_names_the_commands_there_are(gnnc: Command) -> None:
     assert (result.status, result.err) == (0, "")
     for command in ("check", "fmt", "build", "run", "inspect", "why", "explain"):
         assert f"    {command} " in result.out
-    for later in ("train", "lsp", "--target"):
+    for later in ("train", "lsp"):
         assert later not in result.out
 
 
@@ -59,17 +59,28 @@ WRONG = {
         "  = help: `gnnc build --help` lists its options\n",
     ),
     "build roads.gnn sums.gnn": ("`sums.gnn` is one argument too many", SHOWS_USAGE.format("build")),
-    "build roads.gnn --target theano": ("`--target` is not available yet in this version", ""),
-    "build roads.gnn --emit python": (
-        "--emit: `python` is not available yet in this version",
+    "build roads.gnn --target theano": (
+        "`--target` is of `--emit python` only",
+        "  = help: add --emit python, or leave --target out\n",
+    ),
+    "build roads.gnn --emit python --target tensorflow": (
+        "--target: `tensorflow` is neither pytensor nor theano",
         SHOWS_USAGE.format("build"),
+    ),
+    "build roads.gnn --emit python": (
+        "a printed program is two files",
+        "  = help: name the folder for them with -o\n",
+    ),
+    "build roads.gnn --emit python -o roads.gnn": (
+        "`roads.gnn` is a file, not a folder",
+        "  = help: name the folder for the two files with -o\n",
     ),
     "build roads.gnn --emit modle": (
         "--emit: there is no form `modle`; did you mean `model`?",
         SHOWS_USAGE.format("build"),
     ),
     "build roads.gnn --emit x": (
-        "--emit: there is no form `x`; there are ast, model, plan, npz",
+        "--emit: there is no form `x`; there are ast, model, plan, python, npz",
         SHOWS_USAGE.format("build"),
     ),
     "build roads.gnn -p width": (
