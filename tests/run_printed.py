@@ -3,7 +3,8 @@
 Standard input has a folder a line, with MODULE.py and MODULE.npz as they were printed, and `given.npz`: arrays by the
 names of inputs and targets, and `direction.LAYER`, what each output is multiplied by to be summed to one number; where
 there is none the loss of the program is that number. Writes `found.npz`: outputs, `loss`, metrics, and `slope.NAME` of
-the number by every parameter and given input. Answers each line with `ok` or what went wrong. It uses NumPy and the
+the number by every parameter and given input. An array `training` asks for the program in training, and then
+`after.NAME` is what a step makes of each state. Answers each line with `ok` or what went wrong. It uses NumPy and the
 module's own target only, and nothing is optimised or compiled: each formula is run as it was written.
 """
 
@@ -53,11 +54,13 @@ def run(folder):
     module, library = load(path)
     with np.load(folder / "given.npz", allow_pickle=False) as arrays:
         given = {name: arrays[name] for name in arrays.files}
+    # with an array `training`, the program takes a list for updates, and what becomes of each state is written too
+    masks = [] if given.pop("training", None) is not None else None
     directions = {name.partition(".")[2]: given.pop(name) for name in list(given) if name.startswith("direction.")}
 
     x = variables(library, given)
     p = module.parameters()
-    layers = module.forward(p, **taken(module.forward, x))
+    layers = module.forward(p, **taken(module.forward, x), **({} if masks is None else {"masks": masks}))
     results = {name: library.tensor.as_tensor_variable(layer) for name, layer in layers.items()}
     if directions:
         cost = sum((layers[name] * direction).sum() for name, direction in directions.items())
@@ -65,6 +68,7 @@ def run(folder):
         cost = results["loss"] = module.loss(p, layers, **taken(module.loss, x))
     if hasattr(module, "metrics"):
         results.update(module.metrics(p, layers, **taken(module.metrics, x)))
+    results.update({f"after.{state.name}": after for state, after in masks or ()})
     wanted = {name: p[name] for name in module.SHAPES}
     wanted.update({name: x[name] for name in given if given[name].dtype.kind == "f"})
     slopes = library.grad(cost, list(wanted.values()), disconnected_inputs="ignore") if wanted else []

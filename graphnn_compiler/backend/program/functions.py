@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from graphnn_compiler.backend.activations import LAYER_NORM_EPSILON, LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
+from graphnn_compiler.backend.batch_norm import SHARE
 from graphnn_compiler.backend.program.targets import TargetName
 
 NUMBERS: Mapping[str, float] = MappingProxyType(
     {"leaky": LEAKY_SLOPE, "alpha": SELU_ALPHA, "scale": SELU_SCALE, "epsilon": LAYER_NORM_EPSILON, "root": 0.5**0.5}
+    | {"share": SHARE, "kept": 1 - SHARE}  # the epsilon of batch norm is that of layer norm
 )
 
 
@@ -71,6 +73,21 @@ def layer_norm(x):
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = (centred**2).mean(axis=-1, keepdims=True)
     return centred / {sqrt}(variance + {epsilon})
+'''),
+        "batch_norm": Function('''
+def batch_norm(x, gain, shift, mean, variance, axis, masks):
+    """Ioffe & Szegedy 2015; with a list for masks, of the batch itself.
+
+    The running mean and variance follow those of the batch.
+    """
+    if masks is not None:
+        now = x.mean(axis=axis)
+        spread = ((x - now) ** 2).mean(axis=axis)
+        size = {cast}(x.size // now.size, x.dtype)
+        followed = [(mean, now), (variance, spread * size / (size - 1))]
+        masks += [(old, {kept} * old + {share} * new) for old, new in followed]
+        mean, variance = now, spread
+    return (x - mean) * (gain / {sqrt}(variance + {epsilon})) + shift
 '''),
         "row_normalize": Function('''
 def row_normalize(x):

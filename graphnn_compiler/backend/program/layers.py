@@ -1,4 +1,4 @@
-"""Layers as statements: clauses and expressions, then layer norm, activation and dropout.
+"""Layers as statements: clauses and expressions, then norms, activation and dropout.
 
 Input: a layer and the values of the layers before it. Output: statements that end in a variable of the layer's name,
 and its logits where a loss works from them. Not for: losses, the file.
@@ -19,6 +19,7 @@ from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
     Arithmetic,
+    BatchNorm,
     Combination,
     Concat,
     Constant,
@@ -54,6 +55,8 @@ class Layers:
         batched = any(self.values[source].batched for source in layer.sources)
         x = self._body(layer, name, last)
         x = self._spread(as_in(self._printer, x, units.channel_axis) if x.n_units else x, units)
+        if layer.batchnorm is not None:
+            x = self._batch_norm(layer.batchnorm, self._as(name, x))
         if layer.layernorm:
             x = self._channelwise("layer_norm", x)
         shape = shape_text(units.shape, batched)
@@ -107,6 +110,15 @@ class Layers:
         if not fits(f"{name} =", infix(total.code, "+", bias.code)):
             total = self._as(name, total)
         return _sum(total, bias)
+
+    def _batch_norm(self, norm: BatchNorm, x: Value) -> Value:
+        """The norm over the axes in front of those of its parameters."""
+        shape = self._printer.plan.parameter[norm.gain].shape
+        of_channels = shape == (1,) and not x.channel_axis and x.n_units != 1
+        wide = with_channels(self._printer, x) if of_channels else x
+        axes = list(map(str, range(wide.rank - len(shape))))
+        y = wide.of(self._printer.batch_norm(wide.code, norm.parameters, axes[0] if len(axes) == 1 else tuple_of(axes)))
+        return as_in(self._printer, y, x.channel_axis)
 
     def _bias(self, layer: Layer, parameter: str) -> Value:
         shape, units = self._printer.plan.parameter[parameter].shape, layer.units

@@ -119,13 +119,13 @@ class _Printing:
     def _usage(self) -> list[str]:
         """How the module's functions go together."""
         inputs, targets = self._required(self._plan.inputs), self._required(self._plan.targets)
-        drops = self._printer.drops
-        lines = ["p = parameters()"] + ["masks = []"] * drops
-        lines.append(f"layers = forward({', '.join(['p', *inputs, *(['masks=masks'] * drops)])})")
+        collects = self._printer.collects
+        lines = ["p = parameters()"] + ["masks = []"] * collects
+        lines.append(f"layers = forward({', '.join(['p', *inputs, *(['masks=masks'] * collects)])})")
         if self._losses:
             step = self._printer.op("function", f"[{', '.join([*inputs, *targets])}]", "cost", "updates=steps")
             lines += [f"cost = loss({', '.join(['p', 'layers', *targets])})",
-                      f"steps = updates(p, cost, 0.1{', masks' * drops})", f"step = {step}"]  # fmt: skip
+                      f"steps = updates(p, cost, 0.1{', masks' * collects})", f"step = {step}"]  # fmt: skip
         return lines
 
     def _constants(self) -> list[str]:
@@ -172,9 +172,10 @@ class _Printing:
         }
         results |= {f"{name}.logits": code for name, code in layers.logits.items()}
         block.lines += dictionary(results)
-        arguments = self._arguments(["p"], self._plan.inputs, inputs) + ["masks=None"] * self._printer.drops
+        arguments = self._arguments(["p"], self._plan.inputs, inputs) + ["masks=None"] * self._printer.collects
         said = "The outputs, and what losses and metrics work from, by name."
-        said += " With a list for masks, dropout draws." if self._printer.drops else ""
+        if self._printer.collects:
+            said = "The outputs and what losses need, by name; with masks, those of training."
         return [f"def forward({', '.join(arguments)}):", f'    """{said}"""', *block.lines]
 
     def _given(self, block: Block, node: Input | Target, variable: str, dtype: str, shape: str) -> Code:
@@ -245,8 +246,8 @@ class _Printing:
         block.set("slopes", self._printer.op("grad", *given))
         block.set("rate", call(f"np.{self._plan.dtype}", "rate"))
         steps = "[(w, w - rate * slopes[i]) for i, w in enumerate(weights)]"
-        block.lines.append(f"    return {steps}{' + list(masks)' * self._printer.drops}")
-        arguments = f"p, cost, rate{', masks=()' * self._printer.drops}"
+        block.lines.append(f"    return {steps}{' + list(masks)' * self._printer.collects}")
+        arguments = f"p, cost, rate{', masks=()' * self._printer.collects}"
         return [
             f"def updates({arguments}):",
             '    """A step of gradient descent, as pairs for a compiled function."""',

@@ -22,13 +22,17 @@ RESERVED = (
 
 
 class Printer:
-    """Collects what one program needs. Raises Problem (E550) where its target lacks an operation."""
+    """Collects what one program needs. Raises Problem (E550) where its target lacks an operation.
+
+    `drops` is whether it draws masks, `collects` whether its forward function takes a list for updates in training.
+    """
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self.plan = plan
         self.target = target
         self._functions: set[str] = set()
         self.drops = False
+        self.collects = False
 
     def op(self, name: str, *arguments: Code | str) -> Code:
         """A call of an operation of the table."""
@@ -40,9 +44,13 @@ class Printer:
         return call(name, *arguments)
 
     def dropout(self, x: Code, rate: float) -> Code:
-        self.drops = True
+        self.drops = self.collects = True
         self._filled(MASKS[self.target.name])
         return call("dropout", x, repr(rate), "masks")
+
+    def batch_norm(self, x: Code, parameters: tuple[str, ...], axis: str) -> Code:
+        self.collects = True
+        return self.function("batch_norm", x, *map(self.array, parameters), axis, "masks")
 
     def number(self, value: float) -> Code:
         """A number that leaves arrays in the plan's dtype.

@@ -82,7 +82,7 @@ def cross_entropy(logits, truth):
 
 
 def forward(p, bag=None, masks=None):
-    """The outputs, and what losses and metrics work from, by name. With a list for masks, dropout draws."""
+    """The outputs and what losses need, by name; with masks, those of training."""
     bag = tt.cast(p["bag.data"] if bag is None else bag, "float32")  # (140, 60)
     scaled = dropout(row_normalize(bag), 0.5, masks)  # (140, 60)
     scaled_to_hidden = sparse.CSR(

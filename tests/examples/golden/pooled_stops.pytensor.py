@@ -65,7 +65,7 @@ def relu(z):
 
 
 def forward(p, today=None, masks=None):
-    """The outputs, and what losses and metrics work from, by name. With a list for masks, dropout draws."""
+    """The outputs and what losses need, by name; with masks, those of training."""
     today = pt.cast(p["today.data"] if today is None else today, "float32")  # (120, 6)
     today_to_heard = sparse.CSR(
         p["heard.today.scale"],
