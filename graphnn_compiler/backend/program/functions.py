@@ -84,8 +84,8 @@ def batch_norm(x, gain, shift, mean, variance, axis, masks):
         now = x.mean(axis=axis)
         spread = ((x - now) ** 2).mean(axis=axis)
         size = {cast}(x.size // now.size, x.dtype)
-        followed = [(mean, now), (variance, spread * size / (size - 1))]
-        masks += [(old, {kept} * old + {share} * new) for old, new in followed]
+        for old, new in [(mean, now), (variance, spread * size / (size - 1))]:
+            masks.append((old, {kept} * old + {share} * new))
         mean, variance = now, spread
     return (x - mean) * (gain / {sqrt}(variance + {epsilon})) + shift
 '''),

@@ -72,8 +72,8 @@ def batch_norm(x, gain, shift, mean, variance, axis, masks):
         now = x.mean(axis=axis)
         spread = ((x - now) ** 2).mean(axis=axis)
         size = tt.cast(x.size // now.size, x.dtype)
-        followed = [(mean, now), (variance, spread * size / (size - 1))]
-        masks += [(old, np.float32(0.9) * old + np.float32(0.1) * new) for old, new in followed]
+        for old, new in [(mean, now), (variance, spread * size / (size - 1))]:
+            masks.append((old, np.float32(0.9) * old + np.float32(0.1) * new))
         mean, variance = now, spread
     return (x - mean) * (gain / tt.sqrt(variance + np.float32(1e-05))) + shift
 
