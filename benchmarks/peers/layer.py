@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,6 @@ class Layer:
     numpy: Callable[[Sequence[Any]], list[NDArray]]
 
 
-T = TypeVar("T")
-
-
 def plain(results: Sequence[Any]) -> list[NDArray]:
     """Results that have the layout of the problem already."""
     return [np.asarray(result) for result in results]
@@ -34,3 +32,22 @@ def batch_major(results: Sequence[Any]) -> list[NDArray]:
     """y and gx are (batch, units)."""
     arrays = plain(results)
     return [array.T if array.ndim == 2 else array for array in arrays]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network in training: `step()` takes one step and gives the loss before it, `values()` every parameter."""
+
+    step: Callable[[], Any]
+    values: Callable[[], dict[str, NDArray]]
+
+
+def timed(action: Callable[[], Any], seconds: float, calls: int) -> list[float]:
+    """Seconds of each call, after one that does not count: for `seconds` in all, and `calls` at least."""
+    action()
+    times: list[float] = []
+    while len(times) < calls or (sum(times) < seconds and len(times) < 1000):
+        started = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - started)
+    return times

@@ -26,10 +26,13 @@ class Failure(Exception):
 class Worker:
     """A peer's process. `ask` wakes it, waits for the answer and stops it again (SIGSTOP): nobody else runs."""
 
-    def __init__(self, peer: Peer, environments: Path, log: IO[str] | int = subprocess.DEVNULL) -> None:
+    def __init__(
+        self, peer: Peer, environments: Path, log: IO[str] | int = subprocess.DEVNULL, adapter: str | None = None
+    ) -> None:
+        """`adapter` instead of the peer's own; `log` gets what the worker and its libraries print."""
         self.peer = peer
         self._process = subprocess.Popen(
-            [str(interpreter(peer, environments)), "-m", "peers.worker", peer.adapter],
+            [str(interpreter(peer, environments)), "-m", "peers.worker", adapter or peer.adapter],
             cwd=BENCHMARKS,
             env=variables(peer, environments),
             stdin=subprocess.PIPE,
@@ -59,9 +62,11 @@ class Worker:
             line = process.stdout.readline() if ready else ""
         except BrokenPipeError:
             ready, line = [process.stdout], ""
-        if not line:
+        if not line and not ready:
             self.end()
-            raise Failure(f"no answer in {within:.0f} s" if not ready else f"ended with status {process.wait()}")
+            raise Failure(f"no answer in {within:.0f} s")
+        if not line:
+            raise Failure(f"ended with status {process.wait()}")
         self._signal(signal.SIGSTOP)
         found: dict[str, Any] = json.loads(line)
         if "error" in found:

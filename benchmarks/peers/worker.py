@@ -16,12 +16,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from peers import problem as problems
-from peers.layer import Layer
+from peers.layer import Layer, Training, timed
 
 
 def in_layout(layer: Layer, which: str, results: Any) -> dict[str, Any]:
@@ -37,18 +38,23 @@ class Worker:
         self.adapter = importlib.import_module(f"peers.adapters.{adapter}")
         self.folder = Path()
         self.problem: problems.Problem | None = None
-        self.layers: dict[str, Layer] = {}
+        self.layers: dict[str, Layer | Training] = {}
 
     def describe(self) -> dict[str, Any]:
         adapter = self.adapter
-        return {"version": adapter.version(), "layout": adapter.LAYOUT, "formulations": list(adapter.FORMULATIONS)}
+        return {"version": adapter.version(), "layout": adapter.LAYOUT}
 
     def load(self, folder: str) -> dict[str, Any]:
         """The problem in a folder; everything made for the one before is dropped."""
         self.drop()
         self.folder = Path(folder)
         self.problem = problems.read(self.folder)
-        return {}
+        return {"formulations": [name for name in self.adapter.FORMULATIONS if self._suits(name)]}
+
+    def _suits(self, formulation: str) -> bool:
+        """Whether the adapter offers a formulation for the problem's batch."""
+        assert self.problem is not None
+        return bool(getattr(self.adapter, "suits", lambda *_: True)(formulation, self.problem.batch))
 
     def drop(self) -> dict[str, Any]:
         self.layers.clear()
@@ -68,9 +74,22 @@ class Worker:
         if formulation not in self.layers:
             self.layers[formulation] = self.adapter.FORMULATIONS[formulation](self.problem)
         layer = self.layers[formulation]
+        assert isinstance(layer, Layer)
         results = getattr(layer, which)()
         taken = time.perf_counter() - started
         return {"seconds": taken, "deviations": problems.deviations(self.folder, in_layout(layer, which, results))}
+
+    def networks(self, network: str) -> dict[str, Any]:
+        return {"formulations": list(self.adapter.NETWORKS[network])}
+
+    def train(self, network: str, formulation: str, folder: str, drop: float, save: str) -> dict[str, Any]:
+        """Make a network and take two steps: their losses, and the parameters after them in the file `save`."""
+        started = time.perf_counter()
+        made: Training = self.adapter.NETWORKS[network][formulation](Path(folder), drop)
+        losses = [made.step(), made.step()]
+        np.savez(save, **made.values())
+        self.layers[formulation] = made
+        return {"losses": losses, "seconds": time.perf_counter() - started}
 
     def time(self, formulation: str, which: str, seconds: float, calls: int) -> dict[str, Any]:
         """Seconds of each call, after one that does not count: for `seconds`, and `calls` at least."""
@@ -101,17 +120,6 @@ class Worker:
     def bandwidth(self, batches: list[int]) -> dict[str, Any]:
         found: dict[str, Any] = self.adapter.bandwidth(batches)
         return found
-
-
-
-def timed(action: Callable[[], Any], seconds: float, calls: int) -> list[float]:
-    action()
-    times: list[float] = []
-    while len(times) < calls or (sum(times) < seconds and len(times) < 1000):
-        started = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - started)
-    return times
 
 
 def release() -> None:

@@ -12,14 +12,14 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peers.layer import Layer, plain
+from peers.layer import Layer, plain, timed
 from peers.problem import Problem
 
 LAYOUT = "units x batch; at batch 1 values sorted by in-degree, in slices of 16 rows"
@@ -35,7 +35,7 @@ def version() -> str:
     return f"gcc {done.stdout.strip()} {' '.join(FLAGS[:3])}, {library().lanes()} floats in a vector"
 
 
-@lru_cache(maxsize=None)
+@cache
 def library() -> Any:
     """The compiled kernels; CalledProcessError or FileNotFoundError where gcc cannot make them."""
     key = hashlib.sha256(SOURCE.read_bytes() + " ".join(FLAGS).encode()).hexdigest()[:16]
@@ -68,7 +68,7 @@ def aligned_copy(array: NDArray) -> NDArray:
 
 def call(function: Any, *arguments: Any) -> None:
     """Arrays as pointers, integers as int; ValueError where the kernel refuses its arguments."""
-    given = [a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else ctypes.c_int(a) for a in arguments]
+    given = [a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else a for a in arguments]
     if function(*given) == -1:
         raise ValueError("the kernel does not take this batch")
 
@@ -83,8 +83,6 @@ def parts(indptr: NDArray, threads: int) -> NDArray:
 
 def rows(problem: Problem, block: int, *, tiled: bool, stream: bool) -> Layer:
     """Blocks of columns in registers; `tiled`: each block is copied to a scratch that stays in the cache before."""
-    if problem.batch % block or problem.batch < block:
-        raise ValueError(f"blocks of {block} columns do not divide a batch of {problem.batch}")
     c, threads = library(), library().threads()
     n, B, E = problem.units, problem.batch, problem.n_edges
     tp, target, edge = problem.transpose()
@@ -113,8 +111,6 @@ def rows(problem: Problem, block: int, *, tiled: bool, stream: bool) -> Layer:
 
 def slices(problem: Problem, threads: int) -> Layer:
     """A batch of one: slices of rows of one degree; backward scatters into an input gradient per thread."""
-    if problem.batch != 1:
-        raise ValueError("made for a batch of one")
     c, n = library(), problem.units
     row, begin, rest, order, n_slices = _slices(problem)
     part = parts(begin, threads)
@@ -142,6 +138,22 @@ def slices(problem: Problem, threads: int) -> Layer:
     return Layer(forward, both, numpy)
 
 
+def bandwidth(batches: list[int]) -> dict[str, Any]:
+    """Bytes per second, best of several: `copy` (read and written counted) and, by batch, rows read at random.
+
+    The rows are those of a signal: 100,000 of 4 x batch bytes, 400,000 of them read.
+    """
+    c, threads, size = library(), library().threads(), 1 << 26
+    x, y = aligned(size), aligned(size)
+    copied = min(timed(lambda: call(c.copy, threads, 1, ctypes.c_ssize_t(size), x, y), 0.5, 5))
+    index = np.random.default_rng(0).integers(100_000, size=400_000, dtype=np.int32)
+    found: dict[str, Any] = {"copy": 8 * size / copied, "gather": {}}
+    for batch in batches:
+        read = partial(call, c.gather, threads, len(index), batch, index, x[: 100_000 * batch])
+        found["gather"][str(batch)] = 4 * batch * len(index) / min(timed(read, 0.2, 5))
+    return found
+
+
 def _slices(problem: Problem) -> tuple[NDArray, NDArray, NDArray, NDArray, int]:
     """The rows in order, where slices and rows left over begin, the edge at every place, the number of slices."""
     degree = np.diff(problem.indptr)
@@ -160,6 +172,14 @@ def _slices(problem: Problem) -> tuple[NDArray, NDArray, NDArray, NDArray, int]:
     row = np.concatenate([*full, others]).astype(np.int32)
     begin = np.array(starts, np.int32)
     return row, begin, rest.astype(np.int32), np.concatenate(places).astype(np.int64), len(begin) - 1
+
+
+def suits(formulation: str, batch: int) -> bool:
+    """Whether a kernel takes a batch: the number in its name, columns, divides it; slices are for a batch of one."""
+    if formulation.startswith("slices"):
+        return batch == 1
+    block = next(int(word) for word in formulation.split() if word.isdigit())
+    return batch % block == 0
 
 
 def _variants() -> dict[str, Callable[[Problem], Any]]:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-import dgl
+import packaging.version
 import torch
 
 from peers.adapters.torch_layers import Formula, of_formula
 from peers.problem import Problem
+
+extern = ModuleType(
+    "setuptools.extern"
+)  # DGL takes `packaging` from there, where newer versions of setuptools have none
+extern.packaging = packaging  # type: ignore[attr-defined] # a module made here
+sys.modules.setdefault("setuptools.extern", extern)
+
+import dgl  # noqa: E402 # see above
 
 LAYOUT = "units x batch"
 
