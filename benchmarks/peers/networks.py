@@ -4,8 +4,8 @@
     deep    four sparse layers in a row, each with tanh: mean square from a target
     gcn     examples/cora: two graph convolutions, dropout, weight decay: cross entropy of some papers
 
-Runs under Python 3.8 and later with NumPy alone; the papers are drawn by the example's own script, under the Python that
-runs the benchmark.
+Runs under Python 3.8 and later with NumPy alone; the papers are drawn by the example's own script, under the Python
+that runs the benchmark.
 """
 
 from __future__ import annotations

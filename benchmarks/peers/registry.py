@@ -39,7 +39,8 @@ PEERS = (
     Peer(OURS, "graphnn_compiler", "ours"),
     Peer(REFERENCE, "C reference", "c_reference", variables={"GNN_BENCH_CACHE": "{caches}"}),
     Peer(SCIPY, "SciPy", "scipy_csr"),
-    Peer("pytensor-numba", "PyTensor stock, numba linker", "pytensor_stock", only="structured_dot, numba", variables=CACHED),
+    Peer("pytensor-numba", "PyTensor stock, numba linker", "pytensor_stock", only="structured_dot, numba",
+         variables=CACHED),
     Peer("pytensor-c", "PyTensor stock, C linker", "pytensor_stock", only="structured_dot, C", variables=CACHED),
     Peer("theano", "Theano", "theano_layers", "theano", ("python3.9", "python3.8"), variables={
         "THEANO_FLAGS": "base_compiledir={caches},blas.ldflags=,floatX=float32,openmp=True",

@@ -302,7 +302,7 @@ def _tried(layers: Layers) -> str:
     return "\n\n".join(
         [
             "## Every formulation",
-            "A first try, milliseconds, or why there is no figure; those close to a peer's fastest went into the rounds.",
+            "A first try, milliseconds, or why there is none; those close to a peer's fastest went into the rounds.",
             _table(head, [[BY_NAME[name].title, formulation, *cells] for (name, formulation), cells in rows.items()]),
         ]
     )

@@ -34,7 +34,8 @@ def _text(x: float, y: float, text: str, anchor: str = "middle", extra: str = ""
 def _frame(title: str, vertical: str, y: _Scale) -> list[str]:
     right = WIDTH - RIGHT
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        'font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         _text((LEFT + right) / 2, 20, title, extra='font-size="14"'),
         _text(16, (TOP + HEIGHT - BOTTOM) / 2, vertical, extra=f'transform="rotate(-90 16 {HEIGHT / 2:.0f})"'),

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from peers.layer import Layer
 from peers.problem import Problem
@@ -30,7 +30,7 @@ def embedding_bag(problem: Problem) -> Formula:
     indices, offsets = torch.from_numpy(problem.indices), torch.from_numpy(problem.indptr)
 
     def formula(w: Any, b: Any, x: Any) -> Any:
-        sums = F.embedding_bag(indices, x, offsets, mode="sum", per_sample_weights=w, include_last_offset=True)
+        sums = functional.embedding_bag(indices, x, offsets, mode="sum", per_sample_weights=w, include_last_offset=True)
         return sums + b[:, None]
 
     return formula

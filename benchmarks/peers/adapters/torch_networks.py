@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from peers.adapters.torch_layers import Formula, embedding_bag, index_add, long, padded
 from peers.layer import Training
@@ -58,7 +58,7 @@ def wired(folder: Path, drop: float, make: Layers, compiled: bool) -> Training:
     def loss(first: Any, first_bias: Any, w: Any, b: Any, last: Any, last_bias: Any) -> Any:
         hidden = torch.tanh(first.T @ x + first_bias[:, None])
         logits = torch.tanh(layer(w, b, hidden)).T @ last + last_bias
-        return F.cross_entropy(logits, truth)
+        return functional.cross_entropy(logits, truth)
 
     names = ("first", "first_bias", "weights_0", "bias_0", "last", "last_bias")
     return training("wired", leaves(arrays, *names), loss, compiled=compiled)
@@ -73,7 +73,7 @@ def deep(folder: Path, drop: float, make: Layers, compiled: bool) -> Training:
         signal = x
         for number, layer in enumerate(layers):
             signal = torch.tanh(layer(parameters[2 * number], parameters[2 * number + 1], signal))
-        return F.mse_loss(signal, truth)
+        return functional.mse_loss(signal, truth)
 
     names = [f"{kind}_{number}" for number in range(DEPTH) for kind in ("weights", "bias")]
     return training("deep", leaves(arrays, *names), loss, compiled=compiled)
@@ -116,7 +116,7 @@ def by_sparse_csr(indptr: Any, indices: Any, values: Any) -> Callable[[Any], Any
 
 
 def by_embedding_bag(indptr: Any, indices: Any, values: Any) -> Callable[[Any], Any]:
-    return lambda signal: F.embedding_bag(
+    return lambda signal: functional.embedding_bag(
         indices, signal, indptr, mode="sum", per_sample_weights=values, include_last_offset=True
     )
 
@@ -138,12 +138,12 @@ def gcn(
 
     def loss(w0: Any, b0: Any, w1: Any, b1: Any) -> Any:
         if bag is not None:
-            projected = F.dropout(bag, drop) @ w0
+            projected = functional.dropout(bag, drop) @ w0
         else:
-            projected = torch.sparse_csr_tensor(indptr, indices, F.dropout(values, drop), shape) @ w0
-        hidden = F.dropout(torch.relu(near(projected) + b0), drop)
+            projected = torch.sparse_csr_tensor(indptr, indices, functional.dropout(values, drop), shape) @ w0
+        hidden = functional.dropout(torch.relu(near(projected) + b0), drop)
         logits = near(hidden @ w1) + b1
-        return F.cross_entropy(logits[chosen], topic) + DECAY * (w0**2).sum()
+        return functional.cross_entropy(logits[chosen], topic) + DECAY * (w0**2).sum()
 
     parameters = leaves(arrays, "weights_0", "bias_0", "weights_1", "bias_1")
     assert parameters["bias_1"].shape == (TOPICS,)
