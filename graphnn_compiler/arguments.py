@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from graphnn_compiler.diagnostics import count, did_you_mean, listed
 from graphnn_compiler.topology.graph import NodeSet, is_string, string_array
-from graphnn_compiler.topology.plan import Compared, Objective, Plan, ScalarExpr, Sum, Target, Weighted
+from graphnn_compiler.topology.plan import Compared, Objective, Parameter, Plan, ScalarExpr, Sum, Target, Weighted
 
 
 def by_name(given: Any, expected: Sequence[str], optional: Iterable[str], what: str) -> dict[str, Any]:
@@ -134,6 +134,14 @@ def _checked(
     strangers = list(dict.fromkeys(array[~known].tolist()))
     hint = did_you_mean(str(strangers[0]), [str(one) for one in classes.tolist()]) if classes is not None else None
     raise ValueError(f"{label} has no class {listed(f'`{one}`' for one in strangers)}" + (f"; {hint}" if hint else ""))
+
+
+def parameter_array(plan: Plan, parameter: Parameter, value: ArrayLike) -> NDArray:
+    """A value of a parameter in the plan's dtype, a copy. ValueError for another shape, TypeError for no number."""
+    array = numbers(f"parameter `{parameter.name}`", value)
+    if array.shape != parameter.shape:
+        raise ValueError(f"parameter `{parameter.name}` has shape {parameter.shape}, not {array.shape}")
+    return array.astype(plan.dtype)  # a later change of the caller's array is no change of the network
 
 
 def target_array(plan: Plan, target: Target, value: Any) -> NDArray:

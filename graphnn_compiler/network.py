@@ -23,12 +23,13 @@ from graphnn_compiler.arguments import (
     by_name,
     check_batches,
     check_shape,
-    numbers,
+    parameter_array,
     target_array,
     unknown,
     value_array,
 )
 from graphnn_compiler.backend.activations import random_updates
+from graphnn_compiler.backend.batch_norm import running_updates
 from graphnn_compiler.backend.objectives import scalar
 from graphnn_compiler.backend.symbolic import Applied, SymbolicNetwork
 from graphnn_compiler.diagnostics import GnnError, Problem, count
@@ -70,7 +71,7 @@ class Network:
         self._functions: dict[object, Any] = {}
 
     def __repr__(self) -> str:
-        n_numbers = sum(parameter.size for parameter in self.plan.parameters)
+        n_numbers = sum(parameter.size for parameter in self.plan.parameters if parameter.kind != "state")
         inputs, outputs = ", ".join(self.inputs), ", ".join(self.outputs)
         sizes = f"{count(len(self.plan.layers), 'layer')}, {count(n_numbers, 'parameter')}, {self.plan.dtype}"
         return f"Network({inputs} -> {outputs}; {sizes})"
@@ -118,8 +119,8 @@ class Network:
         """The outputs as variables: one, or several by name, of the inputs given as variables (or arrays).
 
         An input is a variable with the numbers of dimensions that a call takes, and is cast to the network's dtype.
-        Gradients flow to the inputs and to `parameters`. In training, dropout draws masks: give
-        `net.random_updates(..)` of what is compiled to `pytensor.function`, or every call draws the same ones.
+        Gradients flow to the inputs and to `parameters`. In training, dropout draws masks and batch norms take the
+        statistics of the batch: give `net.state_updates(..)` of what is compiled to `pytensor.function`.
         """
         applied = self._applied(inputs, training)
         results = {name: applied.value(name) for name in self.outputs}
@@ -135,16 +136,19 @@ class Network:
         return self._objectives([name], inputs, targets, training)[0]
 
     def loss(self, inputs: Variables = None, targets: Variables = None, training: bool = True) -> Variable:
-        """The sum of all losses as a variable of shape (); see `symbolic` for dropout. ValueError if there is none."""
+        """The sum of all losses as a variable of shape (); see `symbolic` for training. ValueError if there is none."""
         names = [goal.name for goal in self.plan.objectives if goal.kind == "loss"]
         if not names:
             raise ValueError("the network declares no loss")
         return reduce(add, self._objectives(names, inputs, targets, training))
 
     @staticmethod
-    def random_updates(*variables: Variable) -> dict[Variable, Variable]:
-        """The updates of the dropout masks that the variables depend on, for `pytensor.function(.., updates=)`."""
-        return random_updates(variables)
+    def state_updates(*variables: Variable) -> dict[Variable, Variable]:
+        """What each call in training moves on, for `pytensor.function(.., updates=)`, found in what is compiled.
+
+        That is the random states of dropouts, so that masks are drawn anew, and the running statistics of batch norms.
+        """
+        return random_updates(variables) | running_updates(variables)
 
     def _objectives(self, names: list[str], inputs: Variables, targets: Variables, training: bool) -> list[Variable]:
         goals = {goal.name: goal for goal in self.plan.objectives}
@@ -207,7 +211,7 @@ class Network:
                 current = self._parameters[name].get_value(borrow=True)
                 new[name] = weights_by_pair(self.plan, layer, clause, current, value)
             else:
-                new[name] = _fitting(self.plan, self.plan.parameter[name], value)
+                new[name] = parameter_array(self.plan, self.plan.parameter[name], value)
         for name, array in new.items():
             self._parameters[name].set_value(array, borrow=True)
 
@@ -331,14 +335,7 @@ def _target_dtype(plan: Plan, target: Target) -> str:
 def _value(plan: Plan, parameter: Parameter, given: Mapping[str, ArrayLike]) -> NDArray:
     if parameter.name not in given:
         raise ValueError(f"parameter `{parameter.name}` has no value")
-    return _fitting(plan, parameter, given[parameter.name])
-
-
-def _fitting(plan: Plan, parameter: Parameter, value: ArrayLike) -> NDArray:
-    array = numbers(f"parameter `{parameter.name}`", value)
-    if array.shape != parameter.shape:
-        raise ValueError(f"parameter `{parameter.name}` has shape {parameter.shape}, not {array.shape}")
-    return array.astype(plan.dtype)  # a copy: a later change of the caller's array is no change of the network
+    return parameter_array(plan, parameter, given[parameter.name])
 
 
 def _variable(label: str, given: Any, shape: tuple[int, ...], dtype: str) -> Variable:

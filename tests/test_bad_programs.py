@@ -20,6 +20,7 @@ import pytest
 from graphnn_compiler.compiler import Settings, compile_plan
 from graphnn_compiler.diagnostics import render
 from graphnn_compiler.language.parser import load_source
+from graphnn_compiler.source import Source
 
 BAD = Path(__file__).parent / "bad"
 FOLDERS = sorted((folder for folder in BAD.iterdir() if folder.is_dir()), key=lambda folder: folder.name)
@@ -57,3 +58,19 @@ def test_a_bad_program_is_told_what_is_wrong(folder: Path) -> None:
     assert expected.is_file(), f"{expected} is missing; GNN_UPDATE_EXPECTED=1 writes it"
     assert said == expected.read_text(encoding="utf-8")
     assert f"[{folder.name.split('_')[0]}]" in said
+
+
+LINTS = [folder for folder in FOLDERS if folder.name.startswith("W")]
+
+
+@pytest.mark.parametrize("folder", LINTS, ids=lambda folder: folder.name)
+def test_a_lint_can_be_silenced_and_stops_no_build(folder: Path) -> None:
+    code = folder.name.split("_")[0]
+    with contextlib.chdir(folder):
+        text = Path("model.gnn").read_text(encoding="utf-8")
+        found = [
+            compile_plan(Source("model.gnn", it), settings(folder)) for it in (text, f"# gnn: allow {code}\n{text}")
+        ]
+    codes = [{one.code for one in result.diagnostics} for result in found]
+    assert code in codes[0]
+    assert codes[1] == codes[0] - {code}

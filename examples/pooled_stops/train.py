@@ -21,7 +21,7 @@ steps = parser.parse_args().steps
 pytensor.config.floatX = "float32"  # numbers such as RATE are then float32, as the network is
 net = gnn.build(FOLDER / "model.gnn", seed=0)
 loss = net.loss(training=True)  # every input and target has its data; dropout is on
-updates = net.random_updates(loss)
+updates = net.state_updates(loss)
 for weights, slope in zip(net.trainable, pytensor.grad(loss, net.trainable), strict=True):
     velocity = pytensor.shared(np.zeros_like(weights.get_value()))
     updates[velocity] = MOMENTUM * velocity - RATE * slope

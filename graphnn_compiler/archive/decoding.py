@@ -22,6 +22,7 @@ from graphnn_compiler.topology.plan import (
     Apply,
     Arithmetic,
     Axis,
+    BatchNorm,
     Clause,
     Combination,
     Compared,
@@ -38,6 +39,7 @@ from graphnn_compiler.topology.plan import (
     Mix,
     Objective,
     Parameter,
+    ParameterKind,
     Penalty,
     Plan,
     Provenance,
@@ -101,7 +103,13 @@ def _layer(fields: Fields, arrays: ReadArrays) -> Layer:
             activation=_activation(it.nested("activation")),
             dropout=it.number("dropout"),
             output=it.flag("output"),
+            batchnorm=_batchnorm(it.nested("batchnorm")) if it.has("batchnorm") else None,
         )
+
+
+def _batchnorm(fields: Fields) -> BatchNorm:
+    with fields as it:
+        return BatchNorm(it.text("gain"), it.text("shift"), it.text("mean"), it.text("variance"))
 
 
 def _body(fields: Fields, arrays: ReadArrays) -> Combination | TensorExpr:
@@ -220,9 +228,8 @@ def _refuse_deep(depth: int) -> None:
 
 def _parameter(fields: Fields) -> Parameter:
     with fields as it:
-        return Parameter(
-            it.text("name"), it.integers("shape"), it.flag("trainable"), it.choice("kind", ("weights", "bias", "gain"))
-        )
+        kind = it.choice("kind", get_args(ParameterKind))
+        return Parameter(it.text("name"), it.integers("shape"), it.flag("trainable"), kind)
 
 
 def _target(fields: Fields, arrays: ReadArrays) -> Target:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -112,8 +112,10 @@ def _units(units: Units, table: WrittenArrays) -> _Json:
 
 
 def _layer(layer: Layer, table: WrittenArrays) -> _Json:
-    body = layer.body
+    body, norm = layer.body, layer.batchnorm
+    batchnorm = {} if norm is None else {"batchnorm": asdict(norm)}
     return {
+        **batchnorm,
         "name": layer.name,
         "units": _units(layer.units, table),
         "body": _combination(body, table) if isinstance(body, Combination) else _tensor(body, 0),

@@ -112,6 +112,23 @@ def dropout(x: Tensor, rate: float, random_state: Tensor) -> Tensor:
     return pt.switch(kept, x * constant(1 / (1 - rate), x), constant(0, x))
 
 
+class Drops:
+    """The dropouts of one layer: each has its own random state, by the layer's name and its place in the layer."""
+
+    def __init__(self, layer: str, seed: int, training: bool) -> None:
+        self._layer = layer
+        self._seed = seed
+        self._training = training
+        self._n_uses = 0
+
+    def __call__(self, x: Tensor, rate: float) -> Tensor:
+        if not self._training or rate == 0:
+            return x
+        name = f"{self._layer}.{self._n_uses}"
+        self._n_uses += 1
+        return dropout(x, rate, random_state(self._seed, name))
+
+
 def random_state(seed: int, name: str) -> Tensor:
     """A shared random generator that depends on the seed and the name of its use, not on the order of uses."""
     digest = hashlib.sha256(f"dropout:{name}".encode()).digest()

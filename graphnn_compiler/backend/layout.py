@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import pytensor.tensor as pt
 
+from graphnn_compiler.backend.turning import swap_units_and_batch
 from graphnn_compiler.topology.plan import Units
 
 Tensor: TypeAlias = Any
@@ -23,15 +24,19 @@ def is_batched(x: Tensor, sample_shape: tuple[int, ...]) -> bool:
 
 def to_node_major(x: Tensor, units: Units) -> Tensor:
     """(U,), (B, U), (U, C) or (B, U, C), as `units` says, -> (U, B or 1, C)."""
-    batch, channel = (0, 1) if is_batched(x, units.shape) else ("x", 0)
-    order = (channel, batch, channel + 1) if units.channel_axis else (channel, batch, "x")
-    return with_shape(x.dimshuffle(*order), units)
+    if not units.channel_axis:
+        x = x.dimshuffle(*range(x.type.ndim), "x")
+    if x.type.ndim == 2:
+        return with_shape(x.dimshuffle(0, "x", 1), units)
+    return with_shape(swap_units_and_batch(x), units)
 
 
 def to_batch_first(x: Tensor, units: Units, batched: bool) -> Tensor:
     """(U, B, C) -> (B, U), (B, U, C), or without the batch axis where that has length 1 and `batched` is false."""
-    axes = (1, 0) if batched else (0,)
-    return x.dimshuffle(*axes, 2) if units.channel_axis else x.dimshuffle(*axes)
+    if not batched:
+        return x.dimshuffle(0, 2) if units.channel_axis else x.dimshuffle(0)
+    samples = swap_units_and_batch(x)
+    return samples if units.channel_axis else samples.dimshuffle(0, 1)
 
 
 def with_shape(x: Tensor, units: Units) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytensor.tensor as pt
 
 from graphnn_compiler.backend.layout import Tensor, batch_length
+from graphnn_compiler.backend.turning import swap_units_and_batch
 from graphnn_compiler.topology.plan import Mix
 
 
@@ -29,8 +30,8 @@ def dense_product(x: Tensor, weights: Tensor, n_targets: int, c_out: int) -> Ten
     n_sources, _, c_in = x.type.shape
     length = batch_length(x)
     # the weights, the one large operand, stay as they are: the numba linker copies a transposed operand of a dot
-    samples = x.dimshuffle(1, 0, 2).reshape((length, n_sources * c_in))
-    return pt.dot(samples, weights).reshape((length, n_targets, c_out)).dimshuffle(1, 0, 2)
+    samples = swap_units_and_batch(x).reshape((length, n_sources * c_in))
+    return swap_units_and_batch(pt.dot(samples, weights).reshape((length, n_targets, c_out)))
 
 
 def dense_by_channel(x: Tensor, weights: Tensor, mix: Mix) -> Tensor:

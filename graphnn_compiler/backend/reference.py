@@ -1,7 +1,8 @@
 """A plan interpreted sample by sample with plain loops: slow, obvious, the oracle of the tests.
 
 Input: a plan, parameter values by name, and arrays as users give them. Output: float64 arrays by layer, and the value
-of every loss and metric. Dropout is off. Inside, the value of a layer for one sample has shape (units, channels).
+of every loss and metric. Dropout is off; batch norms use their running statistics, or in training those of the batch.
+Inside, the value of a layer for one sample has shape (units, channels).
 Not for: speed, gradients. It shares no code with the PyTensor backend: a mistake in one shows against the other.
 """
 
@@ -12,12 +13,16 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias, assert_never
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from graphnn_compiler.backend.reference_functions import Array, batch_statistics, sigmoid
+from graphnn_compiler.backend.reference_functions import activate as activate
+from graphnn_compiler.backend.reference_functions import normalized as normalized
 from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
     Arithmetic,
+    BatchNorm,
     Clause,
     Combination,
     Compared,
@@ -39,11 +44,7 @@ from graphnn_compiler.topology.plan import (
     Weights,
 )
 
-Array: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = Mapping[str, ArrayLike]
-
-SELU_ALPHA = 1.6732632423543772
-SELU_SCALE = 1.0507009873554805
 
 
 class Term(NamedTuple):
@@ -130,11 +131,23 @@ def linear_part(layer: Layer, values: Values, sources: Mapping[str, Array]) -> A
 
 
 def finish(layer: Layer, linear: Array) -> Array:
-    """Layer norm and activation of a linear part, shape (U, C)."""
+    """Layer norm and activation of a linear part, shape (U, C), after its batch norm if it has one."""
     return activate(layer.activation, normalized(linear) if layer.layernorm else linear)
 
 
-# ------------------------------------------------------------------ expressions and activations
+def batch_normalized(layer: Layer, norm: BatchNorm, values: Values, linear: Array, training: bool) -> Array:
+    """The batch norm of the linear parts of a batch, (B, U, C)."""
+    shape = np.shape(values[norm.gain])
+    per_unit = len(shape) == 2 or (not layer.units.channel_axis and shape != (1,))
+    gain, shift, mean, variance = (
+        _float(values[name]).reshape(-1 if per_unit else 1, layer.units.channels) for name in norm.parameters
+    )
+    if training:
+        mean, variance = batch_statistics(linear, per_unit)
+    return gain * (linear - mean) / np.sqrt(variance + 1e-5) + shift
+
+
+# ------------------------------------------------------------------ expressions
 
 
 def expression(expr: TensorExpr, sources: Mapping[str, Array]) -> Array:
@@ -164,53 +177,6 @@ def expression(expr: TensorExpr, sources: Mapping[str, Array]) -> Array:
             assert_never(expr)
 
 
-def normalized(x: Array) -> Array:
-    """Layer norm over the channels of each unit."""
-    return _float((x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5))
-
-
-def activate(activation: Activation, x: Array) -> Array:
-    """An activation of one sample, by its textbook formula, number by number; softmax shifted by the maximum."""
-    if activation.name == "softmax":
-        rows = x if activation.axis == "channels" else x.T
-        shares = np.array([np.exp(row - row.max()) / np.exp(row - row.max()).sum() for row in rows]).reshape(rows.shape)
-        return shares if activation.axis == "channels" else shares.T
-    return np.array([_elementwise(activation.name, float(value)) for value in x.ravel()]).reshape(x.shape)
-
-
-def _elementwise(name: str, v: float) -> float:
-    match name:
-        case "linear":
-            return v
-        case "relu":
-            return max(v, 0.0)
-        case "leaky_relu":
-            return v if v > 0 else 0.01 * v
-        case "elu":
-            return v if v > 0 else math.expm1(v)
-        case "selu":
-            return SELU_SCALE * (v if v > 0 else SELU_ALPHA * math.expm1(v))
-        case "gelu":
-            return v * 0.5 * (1 + math.erf(v / math.sqrt(2)))
-        case "silu":
-            return v * _sigmoid(v)
-        case "softplus":
-            return max(v, 0.0) + math.log1p(math.exp(-abs(v)))
-        case "softsign":
-            return v / (1 + abs(v))
-        case "tanh":
-            return math.tanh(v)
-        case "sigmoid":
-            return _sigmoid(v)
-        case "exp":
-            return math.exp(v)
-    raise AssertionError(name)
-
-
-def _sigmoid(v: float) -> float:
-    return 1 / (1 + math.exp(-v)) if v >= 0 else math.exp(v) / (1 + math.exp(v))
-
-
 # ------------------------------------------------------------------ whole networks
 
 
@@ -222,7 +188,7 @@ class _Run(NamedTuple):
     batched: frozenset[str]
 
 
-def _run(plan: Plan, values: Values, inputs: Values) -> _Run:
+def _run(plan: Plan, values: Values, inputs: Values, training: bool = False) -> _Run:
     found: dict[str, Array] = {}
     magnitudes: dict[str, Array] = {}
     batched: set[str] = set()
@@ -236,15 +202,18 @@ def _run(plan: Plan, values: Values, inputs: Values) -> _Run:
     for layer in plan.layers:
         if batched.intersection(layer.sources):
             batched.add(layer.name)
-        results, sizes = [], []
+        linears, sizes = [], []
         for b in range(n_samples if layer.name in batched else 1):
             sources = {name: found[name][b if name in batched else 0] for name in layer.sources}
             linear = linear_part(layer, values, sources)
-            results.append(finish(layer, linear))
+            linears.append(linear)
             in_clauses = isinstance(layer.body, Combination)
             sizes.append(combination(layer, values, sources, absolute=True) if in_clauses else abs(linear))
-        shape = (len(results), len(layer.units), layer.units.channels)
-        found[layer.name] = np.array(results).reshape(shape)
+        shape = (len(linears), len(layer.units), layer.units.channels)
+        before = np.array(linears).reshape(shape)
+        if layer.batchnorm is not None:
+            before = batch_normalized(layer, layer.batchnorm, values, before, training)
+        found[layer.name] = np.array([finish(layer, linear) for linear in before]).reshape(shape)
         magnitudes[layer.name] = np.array(sizes).reshape(shape)
     return _Run(found, magnitudes, frozenset(batched))
 
@@ -257,12 +226,12 @@ def _as_given(plan: Plan, arrays: Mapping[str, Array], batched: frozenset[str]) 
     }
 
 
-def evaluate(plan: Plan, values: Values, inputs: Values) -> dict[str, Array]:
+def evaluate(plan: Plan, values: Values, inputs: Values, training: bool = False) -> dict[str, Array]:
     """The value of every layer, float64: (U,) or (U, C), with a batch axis in front where a batched input reaches it.
 
-    `values` holds every parameter; `inputs` may leave out those with default data.
+    `values` holds every parameter; `inputs` may leave out those with default data. `training` is of batch norms alone.
     """
-    run = _run(plan, values, inputs)
+    run = _run(plan, values, inputs, training)
     return _as_given(plan, run.values, run.batched)
 
 
@@ -322,7 +291,7 @@ def _compared(plan: Plan, expr: Compared, run: _Run, targets: Values) -> float:
 
 
 def _ends_in(layer: Layer, name: str) -> bool:
-    if layer.activation.name == "linear" and isinstance(layer.body, Apply) and not layer.layernorm:
+    if layer.activation.name == "linear" and isinstance(layer.body, Apply) and not layer.normed:
         return layer.body.function.name == name
     return layer.activation.name == name
 
@@ -339,7 +308,7 @@ def _distance(name: str, layer: Layer, value: float, wanted: float) -> float:
         return (value - wanted) ** 2
     if name == "mae":
         return abs(value - wanted)
-    share = _sigmoid(value) if _ends_in(layer, "linear") else value
+    share = sigmoid(value) if _ends_in(layer, "linear") else value
     if name == "accuracy":
         return float((share > 0.5) == (wanted > 0.5))
     return -(wanted * math.log(share) + (1 - wanted) * math.log(1 - share))

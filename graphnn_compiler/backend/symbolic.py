@@ -21,15 +21,17 @@ import pytensor.tensor as pt
 from graphnn_compiler.backend.activations import (
     CHANNELS,
     UNITS,
+    Drops,
     activate,
     axis_number,
     constant,
-    dropout,
     layer_norm,
-    random_state,
     row_normalize,
 )
-from graphnn_compiler.backend.csr_dot import EdgeStructure, aggregate, edge_dot
+from graphnn_compiler.backend.batch_norm import inference_norm, training_norm
+from graphnn_compiler.backend.csr_dot import aggregate, edge_dot
+from graphnn_compiler.backend.fusion import compared_by_logits, is_one_dot
+from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.layout import (
     Tensor,
     batch_length,
@@ -39,10 +41,12 @@ from graphnn_compiler.backend.layout import (
     with_shape,
 )
 from graphnn_compiler.backend.products import channels_in_batch, dense_by_channel, dense_product, project
+from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
     Arithmetic,
+    BatchNorm,
     Clause,
     Combination,
     Concat,
@@ -75,7 +79,7 @@ def aggregates_first(n_edges: int, n_sources: int, n_targets: int, c_in: int, c_
 
 def last_activation(layer: Layer) -> Activation:
     """The function that makes a layer's value from its logits: its activation, or its expression's outermost one."""
-    if isinstance(layer.body, Apply) and layer.activation.name == "linear" and not layer.layernorm:
+    if isinstance(layer.body, Apply) and layer.activation.name == "linear" and not layer.normed:
         return layer.body.function
     return layer.activation
 
@@ -108,6 +112,7 @@ class SymbolicNetwork:
         """`parameters`: one variable per parameter of the plan, of its dtype and shape."""
         self.plan = plan
         self.parameters = parameters
+        self._by_logits = compared_by_logits(plan)
         self._structures: dict[tuple[EdgePart, int | None], EdgeStructure] = {}
         for clause in chain.from_iterable(_clauses(layer) for layer in plan.layers):
             for part in clause.parts if isinstance(clause, SparseClause) else ():
@@ -143,18 +148,48 @@ class SymbolicNetwork:
     # -------------------------------------------------------------- layers
 
     def _add_layer(self, layer: Layer, applied: Applied, training: bool) -> None:
-        drops = _Drops(layer.name, self.plan.provenance.seed, training)
+        drops = Drops(layer.name, self.plan.provenance.seed, training)
         if isinstance(layer.body, Combination):
+            if is_one_dot(self.plan, layer):
+                self._add_fused(layer, layer.body, applied, drops)
+                return
             x = self._combination(layer, layer.body, applied.values)
         else:
             peeled = isinstance(layer.body, Apply) and last_activation(layer) is layer.body.function
             inner = layer.body.operand if peeled and isinstance(layer.body, Apply) else layer.body
             x = self._expression(inner, applied.values, drops)
         x = self._spread(x, layer.units)
+        if layer.batchnorm is not None:
+            x = self._batch_norm(layer, layer.batchnorm, x, training)
         if layer.layernorm:
             x = layer_norm(x)
         applied.logits[layer.name] = x
         applied.values[layer.name] = with_shape(drops(activate(last_activation(layer), x), layer.dropout), layer.units)
+
+    def _add_fused(self, layer: Layer, body: Combination, applied: Applied, drops: Drops) -> None:
+        (clause,) = body.clauses
+        assert isinstance(clause, SparseClause)
+        structure = self._structures[clause.parts[0], self._n_groups(clause)]
+        x = applied.values[clause.source]
+        bias = None if body.bias is None else self._bias_per_unit(body.bias, layer.units)
+
+        def dot(activation: str) -> Tensor:
+            if clause.weights.mode == "fixed":
+                return aggregate(x, structure, bias, activation)
+            return edge_dot(self._blocks(clause, 1, 1), x, structure, bias, activation)
+
+        name = layer.activation.name
+        logits = dot("linear")
+        # a loss that compares logits needs the sum itself, which would be made a second time
+        separate = name not in FUSED or layer.name in self._by_logits
+        value = activate(layer.activation, logits) if separate else dot(name)
+        applied.logits[layer.name] = logits
+        applied.values[layer.name] = with_shape(drops(value, layer.dropout), layer.units)
+
+    def _bias_per_unit(self, name: str, units: Units) -> Tensor:
+        """The bias of a layer without channels, (U,) of (U,) or (1,)."""
+        bias = self.parameters[name]
+        return bias if self.plan.parameter[name].shape == (len(units),) else pt.alloc(bias[0], len(units))
 
     def _spread(self, x: Tensor, units: Units) -> Tensor:
         """x, (1 or U, B, 1 or C) or a number, over all units and channels."""
@@ -167,15 +202,22 @@ class SymbolicNetwork:
     def _combination(self, layer: Layer, body: Combination, values: Mapping[str, Tensor]) -> Tensor:
         terms = [self._clause(clause, values[clause.source], layer.units) for clause in body.clauses]
         if body.bias is not None:
-            bias = self.parameters[body.bias]
-            shape = self.plan.parameter[body.bias].shape
-            if len(shape) == 2:
-                terms.append(bias.dimshuffle(0, "x", 1))
-            elif layer.units.channel_axis or shape == (1,):
-                terms.append(bias.dimshuffle("x", "x", 0))
-            else:
-                terms.append(bias.dimshuffle(0, "x", "x"))
+            terms.append(self._of_units(body.bias, layer.units))
         return reduce(add, terms) if terms else pt.constant(0, dtype=self.plan.dtype)
+
+    def _of_units(self, name: str, units: Units) -> Tensor:
+        """A parameter of each unit or each channel, (U, C), (U,) or (C,), as (U or 1, 1, C)."""
+        parameter, shape = self.parameters[name], self.plan.parameter[name].shape
+        if len(shape) == 2:
+            return parameter.dimshuffle(0, "x", 1)
+        return parameter.dimshuffle(*(("x", "x", 0) if units.channel_axis or shape == (1,) else (0, "x", "x")))
+
+    def _batch_norm(self, layer: Layer, norm: BatchNorm, x: Tensor, training: bool) -> Tensor:
+        gain, shift, mean, variance = (self._of_units(name, layer.units) for name in norm.parameters)
+        if not training:
+            return inference_norm(x, gain, shift, mean, variance)
+        running = self.parameters[norm.mean], self.parameters[norm.variance]
+        return training_norm(x, gain, shift, running, layer.name)
 
     # -------------------------------------------------------------- clauses
 
@@ -249,7 +291,7 @@ class SymbolicNetwork:
 
     # -------------------------------------------------------------- expressions
 
-    def _expression(self, expr: TensorExpr, values: Mapping[str, Tensor], drops: _Drops) -> Tensor:
+    def _expression(self, expr: TensorExpr, values: Mapping[str, Tensor], drops: Drops) -> Tensor:
         match expr:
             case Ref(layer=name):
                 return values[name]
@@ -272,23 +314,6 @@ class SymbolicNetwork:
                 return self._expression(operand, values, drops).mean(axis=axis_number(axis), keepdims=True)
             case _:
                 assert_never(expr)
-
-
-class _Drops:
-    """The dropouts of one layer: each has its own random state, by the layer's name and its place in the layer."""
-
-    def __init__(self, layer: str, seed: int, training: bool) -> None:
-        self._layer = layer
-        self._seed = seed
-        self._training = training
-        self._n_uses = 0
-
-    def __call__(self, x: Tensor, rate: float) -> Tensor:
-        if not self._training or rate == 0:
-            return x
-        name = f"{self._layer}.{self._n_uses}"
-        self._n_uses += 1
-        return dropout(x, rate, random_state(self._seed, name))
 
 
 def _clauses(layer: Layer) -> tuple[Clause, ...]:

@@ -75,12 +75,12 @@ def _sees_logits_of_another(term: ComparedModel, layers: Mapping[str, LayerModel
 
 
 def _is_plain(layer: LayerModel) -> bool:
-    return layer.activation.name == "linear" and not layer.layernorm and not layer.dropout
+    return layer.activation.name == "linear" and not layer.normed and not layer.dropout
 
 
 def _last_activation(layer: LayerModel) -> tuple[Activation, bool]:
     """The function that a layer's value comes out of, and whether dropout follows it."""
-    if layer.activation.name != "linear" or layer.layernorm:
+    if layer.activation.name != "linear" or layer.normed:
         return layer.activation, layer.dropout > 0
     match layer.value:
         case Apply(function=function):

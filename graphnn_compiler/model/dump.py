@@ -82,6 +82,7 @@ class _Dump:
         for clause in layer.clauses:
             yield from self._clause(clause)
         yield f"    bias = {layer.bias}"
+        yield f"    batchnorm = {literal(False) if layer.batchnorm == 'none' else layer.batchnorm}"
         yield f"    layernorm = {literal(layer.layernorm)}"
         yield f"    activation = {_activation(layer.activation)}"
         yield f"    dropout = {literal(layer.dropout)}"

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from graphnn_compiler.diagnostics import Diagnostic, did_you_mean, listed
 from graphnn_compiler.language import nodes as syntax
 from graphnn_compiler.language.imports import ImportedFile, Imports
-from graphnn_compiler.model import blocks, cells, checks, functions, layer_expressions, parameters
+from graphnn_compiler.model import batch_norms, blocks, cells, checks, functions, layer_expressions, parameters
 from graphnn_compiler.model.emission import ROOT, Emission, Path
 from graphnn_compiler.model.expressions import Expressions
 from graphnn_compiler.model.names import Scope, declarations
@@ -33,6 +33,8 @@ from graphnn_compiler.model.types import (
 from graphnn_compiler.model.values import EDGE_TYPES, NODE_TYPES, Block, Home, Library
 
 EDITION = 1
+LAYER_MAKERS = {**cells.FUNCTIONS, **batch_norms.FUNCTIONS}
+"""The functions that make layers of their own."""
 SETS = (Read, *NODE_TYPES, *EDGE_TYPES)
 
 _OF_LIBRARIES = (
@@ -56,7 +58,7 @@ def check(
 ) -> tuple[Model | None, list[Diagnostic]]:
     """The checked model of a program. `params` are values by name; text stands for what it says."""
     problems: list[Diagnostic] = []
-    emission = Emission(problems, cells.FUNCTIONS, expand)
+    emission = Emission(problems, LAYER_MAKERS, expand)
     libraries = _Libraries(imports or Imports(), emission)
     main = _File(program, Home(program.source.folder), emission, libraries, params or {})
     main.check()
@@ -174,7 +176,7 @@ class _File(Statements):
 
 def _check_name(name: str, node: syntax.BlockDecl | syntax.ImportedName) -> None:
     span = node.name_span if isinstance(node, syntax.BlockDecl) else node.span
-    if name in (*functions.FUNCTIONS, *layer_expressions.LAYER_FUNCTIONS, *ACTIVATIONS, *cells.FUNCTIONS, "read"):
+    if name in (*functions.FUNCTIONS, *layer_expressions.LAYER_FUNCTIONS, *ACTIVATIONS, *LAYER_MAKERS, "read"):
         reject("E102", f"`{name}` is a built-in function and cannot be declared", span, help="choose another name")
 
 

@@ -39,8 +39,6 @@ from graphnn_compiler.source import Span
 if TYPE_CHECKING:
     from graphnn_compiler.model.expressions import Expressions
 
-_NOT_COMPILED_YET = ("batchnorm",)
-
 
 @dataclass(frozen=True)
 class Tensor:
@@ -83,8 +81,6 @@ class LayerExpressions:
         match expr:
             case syntax.Call(function=syntax.Name(id=name)) if name in LAYER_FUNCTIONS or name in ACTIVATIONS:
                 return LAYER_FUNCTIONS.get(name, LayerExpressions._activation)(self, expr)
-            case syntax.Call(function=syntax.Name(id=name)) if name in _NOT_COMPILED_YET:
-                reject("E112", f"`{name}` is part of the language but not compiled yet", expr.span)
             case syntax.Binary(operator="+" | "-" | "*" | "/" as operator, left=left, right=right):
                 first, second = self.build(left), self.build(right)
                 if not (first.channels or second.channels):
@@ -125,7 +121,7 @@ class LayerExpressions:
     def _known_function(self, name: syntax.Name) -> None:
         if name.id in self.expressions.scope or name.id in self.expressions.emission.functions:
             return
-        known = (*LAYER_FUNCTIONS, *ACTIVATIONS)
+        known = (*LAYER_FUNCTIONS, *ACTIVATIONS, *self.expressions.emission.functions)
         near = did_you_mean(name.id, known)
         if near and name.id not in FUNCTIONS:
             reject("E108", f"unknown function `{name.id}`", name.span, help=near)

@@ -20,6 +20,7 @@ from graphnn_compiler.model.rejection import Rejected, collecting, reject
 from graphnn_compiler.model.tensors import LINEAR, Ref
 from graphnn_compiler.model.types import (
     All,
+    BiasMode,
     ClauseModel,
     InputModel,
     LayerModel,
@@ -108,10 +109,10 @@ class Layers:
         self, decl: syntax.LayerDecl, shape: Shape, given: dict[str, syntax.Expr], clauses: list[ClauseModel]
     ) -> LayerModel:
         shares = all(clause.weights.mode != "per_edge" for clause in clauses)
-        bias = "per_channel" if shares or shape.channel_axis else "per_unit"
+        bias: BiasMode = "per_channel" if shares or shape.channel_axis else "per_unit"
         with collecting(self.problems):
             bias = options.bias(given["bias"]) if "bias" in given else bias
-        common = self._common_options(given, shape.channel_axis, shape.units)
+        common = self._common_options(given, shape.channel_axis, shape.units, bias)
         path = self.expressions.base.child(decl.name)
         return LayerModel(
             path.name,
@@ -119,7 +120,6 @@ class Layers:
             tuple(clauses),
             channels=shape.channels,
             channel_axis=shape.channel_axis,
-            bias=bias,  # type: ignore[arg-type]  # checked by options.bias
             output=decl.kind == "output",
             parameters_of=path.parameters,
             span=decl.name_span,
@@ -127,21 +127,22 @@ class Layers:
         )
 
     def _common_options(
-        self, given: dict[str, syntax.Expr], channel_axis: bool, units: NodeExpr | None
+        self, given: dict[str, syntax.Expr], channel_axis: bool, units: NodeExpr | None, bias: BiasMode
     ) -> dict[str, object]:
-        """layernorm, activation, dropout and trainable, as fields of a LayerModel."""
+        """bias, the norms, activation, dropout and trainable, as fields of a LayerModel.
+
+        `bias` is the mode of the bias, or of what takes its place.
+        """
         fields: dict[str, object] = {"activation": LINEAR}
         with collecting(self.problems):
             if "activation" in given:
                 fields["activation_span"] = given["activation"].span
                 fields["activation"] = options.activation(self.expressions, given["activation"], channel_axis, units)
         with collecting(self.problems):
-            if "batchnorm" in given:
-                options.no_batchnorm(self.expressions, given["batchnorm"])
-        for name in ("layernorm", "trainable"):
-            with collecting(self.problems):
-                if name in given:
-                    fields[name] = self.expressions.boolean(given[name], f"`{name}`")
+            fields["bias"], fields["batchnorm"], fields["layernorm"] = options.norms(self.expressions, given, bias)
+        with collecting(self.problems):
+            if "trainable" in given:
+                fields["trainable"] = self.expressions.boolean(given["trainable"], "`trainable`")
         with collecting(self.problems):
             if "dropout" in given:
                 fields["dropout"] = dropout_rate(self.expressions, given["dropout"])
@@ -240,11 +241,11 @@ class Layers:
         shape = self.shape(decl.shape) if decl.shape else None
         builder = LayerExpressions(self.expressions)
         tensor = builder.layer(decl.value, f"the value of `{decl.name}`")
-        given = options.by_name(
-            decl.options, ("activation", "layernorm", "dropout"), "an expression layer", self.problems
-        )
+        given = options.by_name(decl.options, options.EXPRESSION_OPTIONS, "an expression layer", self.problems)
         channels, channel_axis = self._declared_channels(decl, shape, tensor)
-        common = self._common_options(given, channel_axis, shape.units if shape else tensor.units)
+        mode: BiasMode = "per_channel" if channel_axis else "per_unit"
+        common = self._common_options(given, channel_axis, shape.units if shape else tensor.units, mode)
+        common["bias"] = "none"
         if len(self.problems) > before:
             raise Rejected(None)
         if shape is None and tensor.units is not None:

@@ -101,17 +101,18 @@ class Objectives:
         return PenaltyModel(name, names, span=expr.span)  # type: ignore[arg-type]  # in _PENALTIES
 
     def _parameter(self, expr: syntax.Expr) -> str:
-        """The full name of `layer.weights`, `layer.label.weights`, `layer.bias`, or of bases and coefficients.
+        """The full name of `layer.weights`, `layer.label.weights`, `layer.bias`, or of another parameter.
 
         `layer` may be the path of one that a block or a repeat made, without the numbers of tied steps.
         """
         match expr:
             case syntax.Member(base=base, name="weights" | "bases" | "coefficients"):
                 return self._of_clause(base, expr)
-            case syntax.Member(base=base, name="bias") if layer := self._made_at(_path(base)):
-                return self._bias(layer, expr)
-            case syntax.Member(base=syntax.Name() as name, name="bias"):
-                return self._bias(self._layer(name), expr)
+            case syntax.Member(base=base, name="bias" | "gain" | "shift" as kind):
+                if layer := self._made_at(_path(base)):
+                    return self._of_layer(layer, kind, expr)
+                if isinstance(base, syntax.Name):
+                    return self._of_layer(self._layer(base), kind, expr)
         self._no_parameter(expr)
 
     def _of_clause(self, base: syntax.Expr, expr: syntax.Member) -> str:
@@ -130,7 +131,7 @@ class Objectives:
     def _no_parameter(self, expr: syntax.Expr) -> NoReturn:
         help = "as in `h.weights`, `h.label.weights` or `h.bias`"
         if isinstance(expr, syntax.Member):
-            help = did_you_mean(expr.name, ("weights", "bias"), help) or help
+            help = did_you_mean(expr.name, ("weights", "bias", "gain", "shift"), help) or help
         reject("E418", "a penalty needs parameters", expr.span, help=help)
 
     def _made_at(self, path: str) -> LayerModel | None:
@@ -146,10 +147,14 @@ class Objectives:
             reject("E418", message, expr.span, help=f"name one of {labels}")
         return self._weights(layer, layer.clauses[0].label if layer.clauses else "", expr)
 
-    def _bias(self, layer: LayerModel, expr: syntax.Expr) -> str:
-        if not layer.clauses or layer.bias == "none":
-            reject("E418", f"`{layer.parameters_of}` has no bias", expr.span)
-        return f"{layer.parameters_of}.bias"
+    def _of_layer(self, layer: LayerModel, kind: str, expr: syntax.Expr) -> str:
+        """The full name of a bias, gain or shift."""
+        has = ("bias",) if layer.bias != "none" else ("gain", "shift") if layer.batchnorm != "none" else ()
+        if kind not in has:
+            owned = listed(f"`{layer.parameters_of}.{name}`" for name in has)
+            help = f"it has {owned}" if owned else None
+            reject("E418", f"`{layer.parameters_of}` has no {kind}", expr.span, help=help)
+        return f"{layer.parameters_of}.{kind}"
 
     def _layer(self, name: syntax.Name) -> LayerModel:
         layer = self.expressions.value(name)

@@ -6,7 +6,7 @@ which edges share weights (weight_options.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, get_args
 
 from graphnn_compiler.diagnostics import Diagnostic, did_you_mean
@@ -17,14 +17,15 @@ from graphnn_compiler.model.predicates import Predicates
 from graphnn_compiler.model.rejection import collecting, reject
 from graphnn_compiler.model.signatures import Signature, choice
 from graphnn_compiler.model.tensors import ACTIVATIONS, LINEAR, Activation
-from graphnn_compiler.model.types import NamedInit, NodeExpr
+from graphnn_compiler.model.types import BiasMode, NamedInit, NodeExpr
 from graphnn_compiler.model.weight_options import arguments, word
 
 if TYPE_CHECKING:
     from graphnn_compiler.model.expressions import Expressions
 
 CLAUSE_OPTIONS = ("weights", "mix", "init", "scale", "norm", "trainable")
-LAYER_OPTIONS = ("bias", "activation", "batchnorm", "layernorm", "dropout", "trainable")
+EXPRESSION_OPTIONS = ("activation", "batchnorm", "layernorm", "dropout")
+LAYER_OPTIONS = ("bias", *EXPRESSION_OPTIONS, "trainable")
 _INITS: tuple[str, ...] = get_args(NamedInit)
 
 
@@ -78,12 +79,30 @@ def activation(expressions: Expressions, expr: syntax.Expr, channel_axis: bool, 
     return Activation("softmax", softmax_axis(written, channel_axis, units, expr.span))
 
 
-def bias(expr: syntax.Expr) -> str:
+def bias(expr: syntax.Expr) -> BiasMode:
     """`bias = per_channel | per_unit | none`."""
-    return choice(word(expr) or expr.span.text, ("per_channel", "per_unit", "none"), "`bias`", expr.span)
+    written = word(expr) or expr.span.text
+    return choice(written, get_args(BiasMode), "`bias`", expr.span)  # type: ignore[return-value]  # one of BiasMode
 
 
-def no_batchnorm(expressions: Expressions, expr: syntax.Expr) -> None:
-    """`batchnorm = false`; true is not compiled yet."""
-    if expressions.boolean(expr, "`batchnorm`"):
-        reject("E112", "`batchnorm` is part of the language but not compiled yet", expr.span)
+def norms(
+    expressions: Expressions, given: Mapping[str, syntax.Expr], mode: BiasMode
+) -> tuple[BiasMode, BiasMode, bool]:
+    """`bias`, `batchnorm` and `layernorm` of a layer whose bias is `mode`, as far as the first two go together.
+
+    With `batchnorm = true` the mode is that of its statistics, its gain and its shift, which takes the bias's place.
+    """
+    layernorm = "layernorm" in given and expressions.boolean(given["layernorm"], "`layernorm`")
+    if "batchnorm" not in given or not expressions.boolean(given["batchnorm"], "`batchnorm`"):
+        return mode, "none", layernorm
+    span = given["batchnorm"].span
+    if layernorm:
+        related = [(given["layernorm"].span, "the other norm")]
+        help = "drop one of them; two norms are written as two layers"
+        reject("E426", "a layer has one norm, `batchnorm` or `layernorm`", span, help=help, related=related)
+    if mode == "none":
+        related = [(given["bias"].span, "no bias here")]
+        help = "leave `bias` out: with `batchnorm` there is a shift, and no bias beside it"
+        message = "`batchnorm` needs to know what its statistics are of: `per_channel` or `per_unit`"
+        reject("E425", message, span, help=help, related=related)
+    return "none", mode, False

@@ -221,6 +221,7 @@ EdgeExpr: TypeAlias = (
 # ------------------------------------------------------------------ clauses and layers
 
 NamedInit = Literal["glorot", "he", "lecun", "orthogonal", "zeros"]
+BiasMode = Literal["none", "per_unit", "per_channel"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +282,8 @@ class LayerModel(_Spanned):
 
     `shape` is None where an expression layer takes the units of its operands. `reference_spans` are the places
     where `value` names other layers. `parameters_of` is what the names of its parameters begin with: the layer's own
-    name, or one that the steps of a tied repeat have in common.
+    name, or one that the steps of a tied repeat have in common. `batchnorm` says what its statistics are of, each unit
+    or each channel, and what it has a gain and a shift for; with it there is no bias.
     """
 
     name: str
@@ -291,7 +293,8 @@ class LayerModel(_Spanned):
     reference_spans: Mapping[str, Span] = field(default_factory=dict)
     channels: int = 1
     channel_axis: bool = False
-    bias: Literal["none", "per_unit", "per_channel"] = "none"
+    bias: BiasMode = "none"
+    batchnorm: BiasMode = "none"
     layernorm: bool = False
     activation: Activation = LINEAR
     activation_span: Span | None = None
@@ -299,6 +302,11 @@ class LayerModel(_Spanned):
     trainable: bool = True
     output: bool = False
     parameters_of: str = field(kw_only=True)
+
+    @property
+    def normed(self) -> bool:
+        """Whether a norm stands between its sum or expression and its activation."""
+        return self.layernorm or self.batchnorm != "none"
 
 
 # ------------------------------------------------------------------ the program

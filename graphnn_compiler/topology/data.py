@@ -23,7 +23,7 @@ from graphnn_compiler.topology.readers.read import (
     read_edge_table,
     read_graph,
 )
-from graphnn_compiler.topology.readers.rescan import place_of_pair
+from graphnn_compiler.topology.readers.rescan import place_of_row
 from graphnn_compiler.topology.readers.text_files import format_of, text_file
 from graphnn_compiler.topology.readers.values import read_array
 
@@ -77,8 +77,13 @@ class Data:
             lambda: read_array(read.file.path, read.file.shown, read.name, **options),
         )
 
-    def place_of_edge(self, read: Read, source: int | str, target: int | str) -> DataPlace:
-        """Where a pair of keys is listed: the file, and the line in a text table; found by reading the file again."""
+    def place_of_edge(
+        self, read: Read, source: int | str, target: int | str, relation: tuple[str | None, ...] = ()
+    ) -> DataPlace:
+        """Where a pair of keys is listed: the file, and the line in a text table; found by reading the file again.
+
+        `relation` holds the one that the row is to have, if any is asked for.
+        """
         if read.name in self.objects:
             return DataPlace(f"data[{read.name!r}]")
         path, shown = read.file.path, read.file.shown
@@ -86,11 +91,14 @@ class Data:
             return DataPlace(shown)
         wishes = {name: str(read.options[name]) for name in ("separator", "encoding") if name in read.options}
         delimiter = separator_of(path, shown, wishes.get("separator"))
-        columns = str(read.options.get("source", "source")), str(read.options.get("target", "target"))
-        pairs = {(str(source), str(target))}
+        columns = [str(read.options.get("source", "source")), str(read.options.get("target", "target"))]
+        cells: set[tuple[str, ...]] = {(str(source), str(target))}
         if read.options.get("directed") is False:
-            pairs.add((str(target), str(source)))
-        return place_of_pair(text_file(path, shown, wishes.get("encoding")), delimiter, columns, pairs)
+            cells.add((str(target), str(source)))
+        if "type" in read.options:
+            columns += [str(read.options["type"])] * len(relation)
+            cells = {(*pair, *(name or "" for name in relation)) for pair in cells}
+        return place_of_row(text_file(path, shown, wishes.get("encoding")), delimiter, columns, cells)
 
     def _once(self, read: Read, bind: Callable[[object], Result], load: Callable[[], Result]) -> Result:
         known = self._read.get(id(read))

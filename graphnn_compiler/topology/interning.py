@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.topology.graph import STRING, Column, Positions, Relations, distinct, is_string
 
+Codes = NDArray[np.int32] | NDArray[np.int64]
+"""Places among distinct keys or texts."""
+
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 _INT64 = np.iinfo(np.int64)
 _BLOCK = 1 << 20

@@ -38,7 +38,7 @@ from graphnn_compiler.topology.csr import Csr
 DType = Literal["float32", "float64"]
 WeightMode = Literal["per_edge", "shared", "per", "fixed"]
 Mix = Literal["full", "diagonal", "scalar"]
-BiasMode = Literal["none", "per_unit", "per_channel"]
+ParameterKind = Literal["weights", "bias", "gain", "shift", "state"]
 
 # ------------------------------------------------------------------ units and parameters
 
@@ -65,12 +65,15 @@ class Units:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A trainable or frozen array. `kind` says what it is, for regularisers and reports."""
+    """A trainable or frozen array. `kind` says what it is, for regularisers and reports.
+
+    One of the kind `state` is never trainable: it follows the data in training.
+    """
 
     name: str
     shape: tuple[int, ...]
     trainable: bool = True
-    kind: Literal["weights", "bias", "gain"] = "weights"
+    kind: ParameterKind = "weights"
 
     @property
     def size(self) -> int:
@@ -179,9 +182,29 @@ class Combination:
     bias: str | None = None
 
 
+@dataclass(frozen=True)
+class BatchNorm:
+    """gain * (x - mean) / sqrt(variance + 1e-5) + shift, by the names of four parameters (Ioffe & Szegedy 2015).
+
+    All have one shape, and the statistics are over every axis that it lacks: with the layer's own shape, (U,) or
+    (U, C), they are over the batch; with (C,) over batch and units. In training, mean and variance are those of the
+    batch, and `mean` and `variance`, of the kind `state`, follow them; otherwise they are `mean` and `variance`.
+    """
+
+    gain: str
+    shift: str
+    mean: str
+    variance: str
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that it reads."""
+        return (self.gain, self.shift, self.mean, self.variance)
+
+
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One layer: its linear part (or expression), then layer norm, activation, dropout."""
+    """One layer: its linear part (or expression), then batch norm or layer norm, activation, dropout."""
 
     name: str
     units: Units
@@ -190,6 +213,12 @@ class Layer:
     activation: Activation = LINEAR
     dropout: float = 0.0
     output: bool = False
+    batchnorm: BatchNorm | None = None
+
+    @property
+    def normed(self) -> bool:
+        """Whether a norm stands between its sum or expression and its activation."""
+        return self.layernorm or self.batchnorm is not None
 
     @property
     def sources(self) -> tuple[str, ...]:

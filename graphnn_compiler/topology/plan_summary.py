@@ -28,18 +28,23 @@ def summary(plan: Plan) -> dict[str, Any]:
     """The sizes of a plan as JSON-ready data.
 
     `parameters` counts numbers, each once; those of a layer are the ones that it reads, so that tied parameters count
-    in every layer that they are tied to. The histogram of in-degrees has the bins 0, 1, 2..3, 4..7 and so on, empty
-    ones left out. `bytes` are those of the parameter values and of the edge arrays, each array once.
+    in every layer that they are tied to. `state` are the numbers that follow the data in training, the running
+    statistics of batch norms, which `parameters` leaves out and `bytes` does not. The histogram of in-degrees has the
+    bins 0, 1, 2..3, 4..7 and so on, empty ones left out. `bytes` are those of the parameter values and of the edge
+    arrays, each array once.
     """
-    sizes = [parameter.size for parameter in plan.parameters]
+    state = [parameter.size for parameter in plan.parameters if parameter.kind == "state"]
+    sizes = [parameter.size for parameter in plan.parameters if parameter.kind != "state"]
     trainable = [parameter.size for parameter in plan.parameters if parameter.trainable]
+    n_bytes = (sum(sizes) + sum(state)) * np.dtype(plan.dtype).itemsize
     inputs = [{"name": it.name, "units": len(it.units), "channels": it.units.channels} for it in plan.inputs]
     return {
         "format_version": SUMMARY_FORMAT_VERSION,
         "dtype": plan.dtype,
         "parameters": sum(sizes),
         "trainable": sum(trainable),
-        "bytes": {"parameters": sum(sizes) * np.dtype(plan.dtype).itemsize, "structure": _structure_bytes(plan)},
+        "state": sum(state),
+        "bytes": {"parameters": n_bytes, "structure": _structure_bytes(plan)},
         "inputs": inputs,
         "outputs": [layer.name for layer in plan.outputs],
         "layers": [_layer_summary(layer, plan) for layer in plan.layers],
@@ -51,6 +56,8 @@ def _layer_summary(layer: Layer, plan: Plan) -> dict[str, Any]:
     names: set[str | None] = {name for clause in clauses for name in clause.weights.parameters}
     if isinstance(layer.body, Combination):
         names.add(layer.body.bias)
+    if layer.batchnorm is not None:
+        names |= {layer.batchnorm.gain, layer.batchnorm.shift}
     return {
         "name": layer.name,
         "units": len(layer.units),
@@ -116,9 +123,11 @@ def summary_text(plan: Plan) -> str:
     """The sizes of a plan as an aligned table: a row per input and layer, and a row per clause."""
     sizes = summary(plan)
     frozen = sizes["parameters"] - sizes["trainable"]
+    state = f" and {count(sizes['state'], 'running statistic')}" if sizes["state"] else ""
     head = (
         f"{count(len(sizes['layers']), 'layer')}, {count(sizes['parameters'], 'parameter')}"
-        f"{f' ({frozen:,} frozen)' if frozen else ''} of {sizes['dtype']}, {size_text(sizes['bytes']['parameters'])}; "
+        f"{f' ({frozen:,} frozen)' if frozen else ''}{state} of {sizes['dtype']}, "
+        f"{size_text(sizes['bytes']['parameters'])}; "
         f"edges take {size_text(sizes['bytes']['structure'])}"
     )
     nodes = [["", "name", "units", "channels", "parameters"]]

@@ -131,7 +131,12 @@ def _layer_lines(layer: Layer, plan: Plan) -> Iterator[str]:
             yield f"    bias {_parameter_text(layer.body.bias, plan)}"
     else:
         yield f"    = {formula(layer.body)}"
-    steps = ["layernorm"] if layer.layernorm else []
+    steps = []
+    if layer.batchnorm is not None:
+        yield f"    batchnorm {', '.join(_parameter_text(name, plan) for name in layer.batchnorm.parameters)}"
+        steps.append("batchnorm")
+    if layer.layernorm:
+        steps.append("layernorm")
     if layer.activation.name != "linear":
         steps.append(_activation_text(layer.activation))
     if layer.dropout:
@@ -227,7 +232,7 @@ def _values_text(values: NDArray) -> str:
 
 def _parameter_lines(parameters: tuple[Parameter, ...]) -> Iterator[str]:
     for parameter in parameters:
-        frozen = "" if parameter.trainable else ", frozen"
+        frozen = "" if parameter.trainable or parameter.kind == "state" else ", frozen"
         yield f"parameter {parameter.name} {parameter.shape}, {parameter.kind}{frozen}"
 
 

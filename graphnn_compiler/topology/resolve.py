@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,14 @@ from numpy.typing import NDArray
 from graphnn_compiler.diagnostics import Diagnostic, count, did_you_mean
 from graphnn_compiler.model.binding import bound
 from graphnn_compiler.model.rejection import Rejected, collecting, reject
-from graphnn_compiler.model.types import EdgeExpr, InputModel, LayerModel, Model, NodeExpr, Read, Shape
+from graphnn_compiler.model.types import BiasMode, EdgeExpr, InputModel, LayerModel, Model, NodeExpr, Read, Shape
 from graphnn_compiler.topology import findings
 from graphnn_compiler.topology.clauses import Clauses, Limits, Side
 from graphnn_compiler.topology.data import Data
 from graphnn_compiler.topology.graph import NodeSet, integer_units
 from graphnn_compiler.topology.plan import (
     Arithmetic,
+    BatchNorm,
     Combination,
     Concat,
     DType,
@@ -191,8 +193,9 @@ class Resolver:
             side = self._side(layer.shape)
             body = self._combination(layer, side)
         self.sides[layer.name] = side
+        batchnorm = self._batchnorm(layer, side)
         return Layer(
-            layer.name, side.units, body, layer.layernorm, layer.activation, layer.dropout, output=layer.output
+            layer.name, side.units, body, layer.layernorm, layer.activation, layer.dropout, layer.output, batchnorm
         )
 
     def _combination(self, layer: LayerModel, side: Side) -> Combination:
@@ -213,16 +216,32 @@ class Resolver:
         return combination
 
     def _bias(self, layer: LayerModel, side: Side) -> str | None:
-        if layer.bias == "none":
+        return None if layer.bias == "none" else self._of_layer(layer, "bias", layer.bias, side, 0.0)
+
+    def _batchnorm(self, layer: LayerModel, side: Side) -> BatchNorm | None:
+        mode = layer.batchnorm
+        if mode == "none":
             return None
-        units = side.units
-        shape = units.shape if layer.bias == "per_unit" else (units.channels,)
-        name = f"{layer.parameters_of}.bias"
+        gain, shift = self._of_layer(layer, "gain", mode, side, 1.0), self._of_layer(layer, "shift", mode, side, 0.0)
+        # steps of a tied repeat see values of other sizes, so that each has statistics of its own: Cooijmans et al.,
+        # "Recurrent batch normalization", ICLR 2017, section 3
+        names = f"{layer.name}.running_mean", f"{layer.name}.running_variance"
+        for name, start in zip(names, (0.0, 1.0), strict=True):
+            state = Parameter(name, _shape(mode, side.units), trainable=False, kind="state")
+            self._add(state, np.full(state.shape, start, dtype=self.build.dtype))
+        return BatchNorm(gain, shift, *names)
+
+    def _of_layer(
+        self, layer: LayerModel, kind: Literal["bias", "gain", "shift"], mode: BiasMode, side: Side, start: float
+    ) -> str:
+        """The name of a parameter of each unit or each channel, which tied steps have in common."""
+        name = f"{layer.parameters_of}.{kind}"
         first = self.biased.setdefault(name, side)
-        if layer.bias == "per_unit" and not first.nodes.same_units(side.nodes):
-            message = "two steps of a tied repeat have other units, so they cannot share a bias of each unit"
+        if mode == "per_unit" and not first.nodes.same_units(side.nodes):
+            message = f"two steps of a tied repeat have other units, so they cannot share a {kind} of each unit"
             reject("E155", message, layer.span, help="write `untied`, or `bias = per_channel`")
-        self._add(Parameter(name, shape, layer.trainable, "bias"), np.zeros(shape, dtype=self.build.dtype))
+        shape = _shape(mode, side.units)
+        self._add(Parameter(name, shape, layer.trainable, kind), np.full(shape, start, dtype=self.build.dtype))
         return name
 
     def _add(self, parameter: Parameter, values: NDArray) -> None:
@@ -281,3 +300,8 @@ class Resolver:
         for target in self.model.targets:
             with collecting(self.problems):
                 self.targets.append(targets.target(target, self.model.objectives))
+
+
+def _shape(mode: BiasMode, units: Units) -> tuple[int, ...]:
+    """The shape of a parameter of each unit, or of each channel."""
+    return units.shape if mode == "per_unit" else (units.channels,)

@@ -11,6 +11,7 @@ from typing import TypeVar, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnn_compiler.diagnostics import count
 from graphnn_compiler.model.binding import bound
 from graphnn_compiler.model.column_rules import Group, GroupMembers, Match, Nearest, Pairs, Top, Within
 from graphnn_compiler.model.columns import ColumnExpr, Measure
@@ -82,9 +83,9 @@ class Sets:
     def _evaluate_nodes(self, expr: NodeExpr) -> NodeSet:
         match expr:
             case IntegerUnits(size=size):
-                check = "an integer size"
-                with located(expr.span):
-                    check_edges(check, size, self.max_edges)
+                if size > self.max_edges:
+                    message = f"{count(size, 'unit')} are above the limit of {self.max_edges:,}, that of edges"
+                    reject("E308", message, expr.span, help="raise the limit with `--max-edges` if so many are meant")
                 return integer_units(size)
             case GraphNodes():
                 return self._graph_nodes(expr)

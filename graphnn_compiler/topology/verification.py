@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ from graphnn_compiler.topology.consistency import all_distinct, require, verify_
 from graphnn_compiler.topology.expression_units import expression_units, verify_activation, verify_rate
 from graphnn_compiler.topology.graph import is_string
 from graphnn_compiler.topology.plan import (
+    BatchNorm,
     Clause,
     Combination,
     DenseClause,
     Input,
     Layer,
+    ParameterKind,
     Plan,
     SparseClause,
     Units,
@@ -104,6 +106,8 @@ def _verify_layer(plan: Plan, layer: Layer) -> None:
     place = f"layer `{layer.name}`"
     verify_activation(place, layer.activation)
     verify_rate(place, layer.dropout)
+    if layer.batchnorm is not None:
+        _verify_batchnorm(place, plan, layer, layer.batchnorm)
     if isinstance(layer.body, Combination):
         _verify_combination(plan, layer, layer.body)
         return
@@ -128,6 +132,18 @@ def _verify_combination(plan: Plan, layer: Layer, body: Combination) -> None:
     bias = _parameter_shape(place, plan, body.bias)
     allowed = (layer.units.shape, (layer.units.channels,))
     require(bias in allowed, f"{place}: bias `{body.bias}` has shape {bias}, not {allowed[0]} or {allowed[1]}")
+
+
+def _verify_batchnorm(place: str, plan: Plan, layer: Layer, norm: BatchNorm) -> None:
+    require(not layer.layernorm, f"{place}: it has two norms")
+    own, shapes = (layer.units.shape, (layer.units.channels,)), set()
+    for name in norm.parameters:
+        shape = _parameter_shape(place, plan, name)
+        shapes.add(shape)
+        require(shape in own, f"{place}: `{name}` of its batch norm has shape {shape}, not {own[0]} or {own[1]}")
+    require(len(shapes) == 1, f"{place}: its batch norm has parameters of different shapes")
+    state = [plan.parameter[name].trainable for name in (norm.mean, norm.variance)]
+    require(not any(state), f"{place}: the state of its batch norm is trainable")
 
 
 def _verify_clause(place: str, clause: Clause, source: Units, target: Units) -> None:
@@ -261,16 +277,26 @@ def _parameter_shape(place: str, plan: Plan, name: str) -> _Shape:
 
 
 def _verify_parameter_use(plan: Plan) -> None:
-    bodies = [layer.body for layer in plan.layers if isinstance(layer.body, Combination)]
-    weights = {name for body in bodies for clause in body.clauses for name in clause.weights.parameters}
-    biases = {body.bias for body in bodies}
+    kinds: dict[str, set[ParameterKind]] = {parameter.name: set() for parameter in plan.parameters}
+    for layer in plan.layers:
+        for kind, name in _uses(layer):
+            kinds[name].add(kind)
     for parameter in plan.parameters:
         name = parameter.name
-        require(name in weights or name in biases, f"no layer uses parameter `{name}`")
+        require(bool(kinds[name]), f"no layer uses parameter `{name}`")
         require(min(parameter.shape, default=0) >= 0, f"parameter `{name}` has shape {parameter.shape}")
-        require(
-            (name in biases) == (parameter.kind == "bias"), f"parameter `{name}` is used, but not as {parameter.kind}"
-        )
+        require(kinds[name] == {parameter.kind}, f"parameter `{name}` is used, but not as {parameter.kind}")
+
+
+def _uses(layer: Layer) -> Iterator[tuple[ParameterKind, str]]:
+    """The parameters that a layer reads, and what it takes them for."""
+    if isinstance(layer.body, Combination):
+        for clause in layer.body.clauses:
+            yield from (("weights", name) for name in clause.weights.parameters)
+        if layer.body.bias is not None:
+            yield "bias", layer.body.bias
+    if layer.batchnorm is not None:
+        yield from zip(("gain", "shift", "state", "state"), layer.batchnorm.parameters, strict=True)
 
 
 def _verify_values(plan: Plan, values: Mapping[str, NDArray]) -> None:

@@ -7,7 +7,7 @@ speed on many units (each edge is looked up anew, in the sets that the resolver 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from graphnn_compiler.model.types import (
 )
 from graphnn_compiler.source import DataPlace, Span
 from graphnn_compiler.topology.data import Data
-from graphnn_compiler.topology.graph import EdgeSet, NodeSet, string_array
+from graphnn_compiler.topology.graph import EdgeSet, NodeSet, Positions, string_array
 from graphnn_compiler.topology.plan import DenseClause, SparseClause
 from graphnn_compiler.topology.resolve import Resolver
 from graphnn_compiler.topology.sets import Sets
@@ -95,12 +95,14 @@ def _sparse(
     sources, targets = resolver.sides[clause.source].nodes, resolver.sides[layer.name].nodes
     tracing = _Tracing(resolver.sets, resolver.data)
     target = _plain(targets.keys[position])
+    whole = resolver.sets.whole_or_on(model.rule, sources, targets)
     relations = clause.relations or (None,) * len(clause.parts)
     for part, relation in zip(clause.parts, relations, strict=True):
         for k in range(int(part.csr.indptr[position]), int(part.csr.indptr[position + 1])):
             source = _plain(sources.keys[part.csr.indices[k]])
             coefficient = 1.0 if part.coefficients is None else float(part.coefficients[k])
-            steps = tuple(tracing.steps(model.rule, source, target, sources, targets))
+            edge = _Edge(source, target, clause.relations is not None, relation)
+            steps = tuple(tracing.steps(model.rule, _found(whole, edge), sources, targets))
             yield InEdge(clause.label, source, coefficient, relation, steps)
 
 
@@ -109,57 +111,71 @@ def _plain(key: object) -> Key:
 
 
 @dataclass(frozen=True)
+class _Edge:
+    """A pair of keys; where it is `typed`, of that relation, None being *missing*."""
+
+    source: Key
+    target: Key
+    typed: bool = False
+    relation: str | None = None
+
+    def turned(self) -> _Edge:
+        return replace(self, source=self.target, target=self.source)
+
+
+@dataclass(frozen=True)
 class _Tracing:
     sets: Sets
     data: Data
 
-    def steps(self, expr: EdgeExpr, source: Key, target: Key, sources: NodeSet, targets: NodeSet) -> Iterator[Step]:
+    def steps(self, expr: EdgeExpr, edge: _Edge, sources: NodeSet, targets: NodeSet) -> Iterator[Step]:
         """From an edge of an expression back to the rules and rows that made it."""
 
-        def within(part: EdgeExpr, s: Key, t: Key) -> Iterator[Step]:
-            return self.steps(part, s, t, sources, targets)
+        def within(part: EdgeExpr, of: _Edge) -> Iterator[Step]:
+            return self.steps(part, of, sources, targets)
 
         match expr:
             case GraphEdges(graph=read) | Table(data=read):
-                yield Step(f"`{source} -> {target}` is listed", self.data.place_of_edge(read, source, target))
+                place = self.data.place_of_edge(read, edge.source, edge.target, (edge.relation,) if edge.typed else ())
+                yield Step(f"`{edge.source} -> {edge.target}` is listed", place)
             case RelationEdges(base=base) | FilteredEdges(base=base) | Bounded(base=base):
-                yield from within(base, source, target)
+                yield from within(base, edge)
             case Reverse(base=base):
                 yield Step("an edge turned round by `~`", expr.span)
-                yield from self.steps(base, target, source, targets, sources)
+                yield from self.steps(base, edge.turned(), targets, sources)
             case Sym(base=base):
-                if self._contains(base, source, target, sources, targets):
-                    yield from within(base, source, target)
+                if self._contains(base, edge, sources, targets):
+                    yield from within(base, edge)
                 else:
                     yield Step("the reverse of an edge, added by `sym`", expr.span)
-                    yield from within(base, target, source)
+                    yield from within(base, edge.turned())
             case EdgeOperation(operator="@", left=left, right=right):
-                yield from self._path(left, right, source, target, expr.span)
+                yield from self._path(left, right, edge, expr.span)
             case EdgeOperation(operator="|", left=left, right=right):
-                chosen = left if self._contains(left, source, target, sources, targets) else right
-                yield from within(chosen, source, target)
+                yield from within(left if self._contains(left, edge, sources, targets) else right, edge)
             case EdgeOperation(operator="&", left=left, right=right):
-                yield from within(left, source, target)
-                yield from within(right, source, target)
+                yield from within(left, edge)
+                yield from within(right, edge)
             case EdgeOperation(left=left):
-                yield from within(left, source, target)
+                yield from within(left, edge)
             case All():
                 yield Step("every pair", expr.span)
             case _:
                 yield Step(f"the rule `{expr.span.text}`", expr.span)
 
-    def _path(self, left: EdgeExpr, right: EdgeExpr, source: Key, target: Key, span: Span) -> Iterator[Step]:
-        """The first unit, in the order of the units, that a path of two edges goes through."""
+    def _path(self, left: EdgeExpr, right: EdgeExpr, edge: _Edge, span: Span) -> Iterator[Step]:
+        """The first unit, in the order of the units, that a path of two edges goes through; `@` knows no relations."""
         first, second = self.sets.bound_edges(left), self.sets.bound_edges(right)
-        for middle in _ends(second, target):
-            if _has(first, source, middle):
-                yield Step(f"the path `{source} -> {middle} -> {target}`", span)
-                yield from self.steps(left, source, middle, first.sources, first.targets)
-                yield from self.steps(right, middle, target, second.sources, second.targets)
+        for middle in _ends(second, edge.target):
+            before, after = _Edge(edge.source, middle), _Edge(middle, edge.target)
+            if _has(first, before):
+                yield Step(f"the path `{edge.source} -> {middle} -> {edge.target}`", span)
+                yield from self.steps(left, _found(first, before), first.sources, first.targets)
+                yield from self.steps(right, _found(second, after), second.sources, second.targets)
                 return
 
-    def _contains(self, expr: EdgeExpr, source: Key, target: Key, sources: NodeSet, targets: NodeSet) -> bool:
-        return _has(self.sets.whole_or_on(expr, sources, targets), source, target)
+    def _contains(self, expr: EdgeExpr, edge: _Edge, sources: NodeSet, targets: NodeSet) -> bool:
+        return _has(self.sets.whole_or_on(expr, sources, targets), edge)
 
 
 def _row(nodes: NodeSet, key: Key) -> int:
@@ -174,8 +190,29 @@ def _ends(edges: EdgeSet, target: Key) -> list[Key]:
     return [_plain(key) for key in edges.sources.keys[edges.column[start:stop]]]
 
 
-def _has(edges: EdgeSet, source: Key, target: Key) -> bool:
-    row = _row(edges.targets, target)
-    column = _row(edges.sources, source)
+def _places(edges: EdgeSet, edge: _Edge) -> Positions:
+    """Where a pair stands in an edge set, in any relation."""
+    row, column = _row(edges.targets, edge.target), _row(edges.sources, edge.source)
     start, stop = np.searchsorted(edges.row, [row, row + 1])
-    return row >= 0 and column >= 0 and bool(np.any(edges.column[start:stop] == column))
+    if row < 0 or column < 0:
+        return np.zeros(0, dtype=np.int64)
+    places: Positions = np.flatnonzero(edges.column[start:stop] == column) + start
+    return places
+
+
+def _relation(edges: EdgeSet, place: int) -> str | None:
+    code = -1 if edges.relations is None else int(edges.relations.codes[place])
+    return None if code < 0 or edges.relations is None else edges.relations.names[code]
+
+
+def _found(edges: EdgeSet, edge: _Edge) -> _Edge:
+    """The edge with its relation, where the set has relations: of a pair without one the first."""
+    places = _places(edges, edge)
+    if edge.typed or edges.relations is None or not len(places):
+        return edge
+    return replace(edge, typed=True, relation=_relation(edges, int(places[0])))
+
+
+def _has(edges: EdgeSet, edge: _Edge) -> bool:
+    places = _places(edges, edge)
+    return any(not edge.typed or _relation(edges, int(place)) == edge.relation for place in places)

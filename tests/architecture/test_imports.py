@@ -47,7 +47,9 @@ MUST_NOT_KNOW: dict[str, tuple[str, ...]] = {
     "topology.plan": ("source", "language", "model.types", "model.layers", "model.elaborate"),
     # the oracle of the tests must share nothing with what it judges
     "backend.reference": ("pytensor", "numba", "scipy", "backend.symbolic", "backend.csr_dot", "backend.kernels"),
-    "backend.kernels": ("pytensor", "topology"),
+    "backend.reference_functions": ("pytensor", "numba", "scipy", "backend.activations", "backend.batch_norm"),
+    "backend.kernels": ("topology",),
+    "backend.float32": ("pytensor", "topology"),
     "backend.csr_dot": ("topology.plan",),
 }
 """Module or folder -> the modules and libraries that it must not import, whatever its layer may."""
@@ -61,18 +63,19 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # users their edges as SciPy matrices
     "scipy": ("topology", "backend", "edges"),
     # tables: the parser of text, the typing of its cells, and Parquet, whose columns are Arrow's own
-    "pyarrow": ("topology.readers.delimited", "topology.readers.arrow_cells", "topology.readers.parquet"),
+    "pyarrow": tuple(f"topology.readers.{name}" for name in ("delimited", "arrow_cells", "texts", "parquet")),
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
     "pytensor": ("backend", "network"),
-    # the loops behind the sparse products
-    "numba": ("backend.kernels",),
+    # the loops behind the sparse products, and what they are translated to
+    "numba": ("backend.kernels", "backend.float32"),
+    "llvmlite": ("backend.kernels",),
 }
 """Library -> the modules or folders that may import it. Another library needs a line here and one in pyproject.toml."""
 
 STANDARD = frozenset(sys.stdlib_module_names)
-NOT_AT_IMPORT = {"pytensor", "networkx", "numpy", "pyarrow", "numba", "scipy", "lark"}
+NOT_AT_IMPORT = {"pytensor", "networkx", "numpy", "pyarrow", "numba", "llvmlite", "scipy", "lark"}
 
 
 def layer(name: str) -> str:

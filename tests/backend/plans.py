@@ -20,6 +20,7 @@ from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
     Arithmetic,
+    BatchNorm,
     Clause,
     Combination,
     Concat,
@@ -120,9 +121,19 @@ def clause(
     return SparseClause(label, source, tuple(parts), weights), [Parameter(name, shape)]
 
 
+def batch_norm(owner: str, shape: tuple[int, ...]) -> tuple[BatchNorm, list[Parameter]]:
+    """A batch norm of each unit or each channel, as the shape says."""
+    norm = BatchNorm(*(f"{owner}.{name}" for name in ("gain", "shift", "running_mean", "running_variance")))
+    trained = [Parameter(norm.gain, shape, kind="gain"), Parameter(norm.shift, shape, kind="shift")]
+    return norm, [*trained, *(Parameter(name, shape, False, "state") for name in (norm.mean, norm.variance))]
+
+
 def finished(rng: np.random.Generator, plan: Plan, batch: Sequence[int | None]) -> Case:
     """The plan with random values; `batch` is the batch length of each input, None for no batch axis."""
     values = {one.name: rng.uniform(-1, 1, one.shape).astype(plan.dtype) for one in plan.parameters}
+    for layer in plan.layers:
+        if layer.batchnorm is not None:
+            values[layer.batchnorm.variance] = 1.5 + values[layer.batchnorm.variance]
     inputs = {}
     for node, length in zip(plan.inputs, batch, strict=True):
         shape = node.units.shape if length is None else (length, *node.units.shape)
@@ -194,8 +205,12 @@ def cases(draw: Any, dtype: str | None = None, activations: Sequence[str] = ACTI
             parameters += new
         axis = draw(st.sampled_from(["channels", "units"]))
         activation = Activation(draw(st.sampled_from(activations)), axis)
-        layernorm, dropout = draw(st.booleans()), draw(st.sampled_from([0.0, 0.5]))
-        layers.append(Layer(name, shape, body, layernorm, activation, dropout, output=True))
+        norm, dropout = draw(st.sampled_from(["none", "layer", "batch"])), draw(st.sampled_from([0.0, 0.5]))
+        batchnorm = None
+        if norm == "batch":
+            batchnorm, new = batch_norm(name, draw(st.sampled_from([shape.shape, (shape.channels,)])))
+            parameters += new
+        layers.append(Layer(name, shape, body, norm == "layer", activation, dropout, output=True, batchnorm=batchnorm))
         # what follows an exp would soon overflow
         if activation.name != "exp":
             nodes[name] = shape

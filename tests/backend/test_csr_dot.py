@@ -24,7 +24,8 @@ from pytensor.graph.traversal import ancestors
 from pytensor.graph.utils import MissingInputError
 from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
 
-from graphnn_compiler.backend.csr_dot import EdgeDot, EdgeOuter, EdgeStructure, aggregate, edge_dot
+from graphnn_compiler.backend.csr_dot import EdgeDot, EdgeOuter, aggregate, edge_dot
+from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.csr import Csr, csr_from_pairs
 
 PYTHON = Mode(linker="py", optimizer=None)
@@ -154,7 +155,7 @@ def test_compiled_dot_and_gradients_equal_the_dense_sums(mode: str, channels: tu
 
 def test_int64_indices() -> None:
     case = make_case(4, index_dtype=np.int64)
-    assert case.structure.forward[1].type.dtype == "int64"
+    assert case.structure.arrays("float64")[1].type.dtype == "int64"
     check_against_dense(case, *draw_values(case, 2, None, 4), PYTHON, 1e-12)
 
 
@@ -222,7 +223,7 @@ def test_structure_is_disconnected(blocks: bool) -> None:
     w_, x_ = symbols(*draw_values(case, 1, (1, 1) if blocks else None, 17))
     y_ = edge_dot(w_, x_, case.structure)
     gw_ = pytensor.grad(y_.sum(), w_)
-    coefficients = case.structure.forward[2]
+    coefficients = case.structure.arrays("float64")[2]
     for output in (y_, gw_):
         assert coefficients in ancestors([output])
         gradient = pytensor.grad(
@@ -291,14 +292,16 @@ def test_gradients_survive_clones_copies_and_inner_graphs() -> None:
 
 
 def test_arrays_are_shared_and_the_transpose_waits_for_a_gradient() -> None:
-    case = make_case(37, coefficients=True, n_groups=2)
-    structure = case.structure
+    drawn = make_case(37, coefficients=True, n_groups=2).structure
+    assert drawn.groups is not None
+    structure = EdgeStructure(drawn.csr, drawn.coefficients, drawn.groups.astype(drawn.csr.indices.dtype), 2)
+    case = Case(drawn.csr.rows, drawn.csr.indices, structure)
     w_, x_ = symbols(*draw_values(case, 1, None, 37))
     y_ = edge_dot(w_, x_, structure)
     pytensor.function([w_, x_], y_, mode=PYTHON)
     assert "permutation" not in vars(structure.csr)
     originals = (structure.csr.indptr, structure.csr.indices, structure.coefficients, structure.groups)
-    for variable, array in zip(structure.forward, originals, strict=True):
+    for variable, array in zip(structure.arrays("float64")[:4], originals, strict=True):
         assert variable.get_value(borrow=True) is array
     pytensor.grad(y_.sum(), w_)
     assert "permutation" in vars(structure.csr)

@@ -72,10 +72,15 @@ def check_layer(case: Case, layer: Layer, values: dict[str, np.ndarray], logits:
         sources = {s: np.float64(values[s][:, min(b, values[s].shape[1] - 1)]) for s in layer.sources}
         expected = reference.linear_part(layer, case.values, sources)
         value, logit = values[layer.name][:, b], logits[layer.name][:, b]
+        if layer.batchnorm is not None:
+            batch = expected[None]
+            expected = reference.batch_normalized(layer, layer.batchnorm, case.values, batch, training=False)[0]
         if isinstance(layer.body, Combination):
             bound = tolerance * reference.combination(layer, case.values, sources, absolute=True)
             if layer.layernorm:  # which divides by 1 / sqrt(1e-5) or more
                 expected, bound = reference.normalized(expected), 700 * (bound.max() + tolerance)
+            if layer.batchnorm is not None:  # a gain up to 1, a deviation of 0.7 or more
+                bound = 2 * (bound + 2 * tolerance)
             assert np.all(abs(logit - expected) <= bound)
             ends = reference.activate(last_activation(layer), np.float64(logit))
             scale = 10 * (1 + abs(logit).max())

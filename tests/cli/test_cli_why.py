@@ -111,4 +111,32 @@ def test_rows_of_typed_undirected_and_repeated_edges(folder: Path, capsys: pytes
     assert main(["why", "kg.gnn", "y", "--unit", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["in_edges"]
     assert [(edge["source"], edge["relation"]) for edge in found] == [(1, "up"), (3, "up"), (4, "up"), (1, "down")]
-    assert [edge["steps"][0]["place"] for edge in found[1:3]] == ["kg.csv:4", "kg.csv:5"]
+    assert [edge["steps"][0]["place"] for edge in found] == ["kg.csv:2", "kg.csv:4", "kg.csv:5", "kg.csv:3"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "rows"),
+    [
+        ('kg.edges["down"]', [[3]]),
+        ("kg.edges[w > 1]", [[3], [4]]),
+        ("kg.edges[w > 2]", [[4]]),
+        ("sym(kg.edges)", [[2], [3], [4]]),
+        ('kg.edges["up"] | kg.edges', [[2], [3], [4]]),
+        ('kg.edges - kg.edges["up"]', [[3], [4]]),
+        ("~(~kg.edges)", [[2], [3], [4]]),
+        ('kg.edges["down"] @ same_again', [[3, 6]]),
+    ],
+)
+def test_rows_of_a_pair_with_several_relations(
+    folder: Path, capsys: pytest.CaptureFixture[str], rule: str, rows: list[list[int]]
+) -> None:
+    """Rows 2 .. 4 list one pair as `up`, `down` and without a relation; each edge has its own."""
+    (folder / "kg.csv").write_text("source,target,type,w\n1,2,up,1\n1,2,down,2\n1,2,,3\n2,2,down,9\n2,2,up,9\n")
+    (folder / "kg.gnn").write_text(
+        'gnn 1\ngraph kg = read("kg.csv", type = type)\nedges same_again = kg.edges["up"]\n'
+        f"input x[kg.nodes]\noutput y[kg.nodes] {{ from x via {rule} }}\n"
+    )
+    assert main(["why", "kg.gnn", "y", "--unit", "2", "--json"]) == 0
+    found = [edge for edge in json.loads(capsys.readouterr().out)["in_edges"] if edge["source"] == 1]
+    listed = [[step["place"] for step in edge["steps"] if "listed" in step["text"]] for edge in found]
+    assert sorted(listed) == [[f"kg.csv:{row}" for row in one] for one in rows]

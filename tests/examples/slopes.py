@@ -18,17 +18,25 @@ _STEP = 1e-6
 
 
 def randomise(net: Network, seed: int, scale: float = 0.3) -> None:
-    """Give every parameter normal values, so that no gradient is zero for want of a start value."""
+    """Give every trained parameter normal values, so that no gradient is zero for want of a start value."""
     random = np.random.default_rng(seed)
-    net.set_weights({name: scale * random.standard_normal(old.shape) for name, old in net.weights.items()})
+    net.set_weights({one.name: scale * random.standard_normal(one.get_value().shape) for one in net.trainable})
+
+
+def trained(net: Network) -> dict[str, NDArray]:
+    """The values of the trained parameters by name."""
+    return {one.name: one.get_value() for one in net.trainable}
 
 
 def loss_and_gradients(
-    net: Network, inputs: Mapping[str, NDArray], targets: Mapping[str, NDArray]
+    net: Network, inputs: Mapping[str, NDArray], targets: Mapping[str, NDArray], training: bool = False
 ) -> tuple[float, dict[str, NDArray]]:
-    """The loss, dropout off, and its gradients with respect to every trainable parameter and the given inputs."""
+    """The loss and its gradients with respect to every trainable parameter and the given inputs.
+
+    `training` is for networks without dropout, whose loss is then a function of these alone.
+    """
     arguments = {name: pytensor.shared(value, name=name) for name, value in inputs.items()}
-    loss = net.loss(arguments, dict(targets), training=False)
+    loss = net.loss(arguments, dict(targets), training=training)
     wanted = [*net.trainable, *arguments.values()]
     value, *slopes = pytensor.function([], [loss, *pytensor.grad(loss, wanted)], mode=INTERPRETED)()
     return float(value), {variable.name: slope for variable, slope in zip(wanted, slopes, strict=True)}
@@ -60,11 +68,11 @@ def check_gradients(
 
 
 def network_value(
-    net: Network, inputs: Mapping[str, NDArray], targets: Mapping[str, NDArray]
+    net: Network, inputs: Mapping[str, NDArray], targets: Mapping[str, NDArray], training: bool = False
 ) -> Callable[[dict[str, NDArray]], float]:
     """The loss as a function of parameters and inputs by name, compiled once."""
     arguments = {name: pytensor.shared(value) for name, value in inputs.items()}
-    function = pytensor.function([], net.loss(arguments, dict(targets), training=False), mode=INTERPRETED)
+    function = pytensor.function([], net.loss(arguments, dict(targets), training=training), mode=INTERPRETED)
 
     def value(point: dict[str, NDArray]) -> float:
         for name, array in point.items():

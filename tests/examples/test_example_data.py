@@ -17,7 +17,8 @@ LARGEST = 150_000
 
 
 @pytest.mark.parametrize(
-    "name", ["convolution", "karate", "mlp_digits", "pooled_stops", "reactome_levels", "relational", "tied_depth"]
+    "name",
+    ["chain", "convolution", "karate", "mlp_digits", "pooled_stops", "reactome_levels", "relational", "tied_depth"],
 )
 def test_data_is_what_its_generator_writes(name: str, tmp_path: Path) -> None:
     shipped = copied(name, tmp_path)
@@ -63,3 +64,15 @@ def test_the_karate_club_in_the_file_and_in_memory_are_one() -> None:
         assert len(edges) == 190
     assert np.array_equal(of_file(), of_object())
     assert of_file.evaluate() == of_object.evaluate()
+
+
+def test_the_chain_hears_cells_nearby_and_the_wires_of_the_table() -> None:
+    net = gnn.build(EXAMPLES / "chain" / "model.gnn", mode=INTERPRETED)
+    near, far = net.edges("heard", "near"), net.edges("heard", "far")
+    steps = np.abs(near.target_keys - near.source_keys)
+    assert (steps.min(), steps.max()) == (1, 8)
+    assert set(np.diff(near.indptr).tolist()) == {2, 3, 4, 5, 6}
+    wires = np.loadtxt(EXAMPLES / "chain" / "long_wires.csv", delimiter=",", skiprows=1)
+    listed = {(int(pre), int(post)): strength for pre, post, strength in wires}
+    pairs = zip(far.source_keys.tolist(), far.target_keys.tolist(), strict=True)
+    assert dict(zip(pairs, far.weights.tolist(), strict=True)) == pytest.approx(listed)

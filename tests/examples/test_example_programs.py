@@ -9,7 +9,7 @@ import pytest
 from folders import EXAMPLES, NAMES, PARAMETERS, copied, small
 from numpy.typing import NDArray
 from readme_commands import Shown, matches, run, shown_commands
-from slopes import check_gradients, loss_and_gradients, network_value, randomise
+from slopes import check_gradients, loss_and_gradients, network_value, randomise, trained
 
 import graphnn_compiler as gnn
 from graphnn_compiler.topology.plan_text import dump
@@ -31,6 +31,8 @@ def samples(name: str) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     """Inputs and targets for a gradient check, where the example brings none of its own."""
     random = np.random.default_rng(5)
     match name:
+        case "chain":
+            return {"x": random.standard_normal((6, 100))}, {"truth": random.standard_normal((6, 100))}
         case "convolution":
             return {"x": random.standard_normal((3, 144))}, {"truth": np.array([2, 0, 1])}
         case "karate":
@@ -50,13 +52,17 @@ def samples(name: str) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     raise ValueError(f"no samples for {name}")
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"cora"}))  # that of Cora is checked against SciPy
-def test_gradients_against_finite_differences(name: str, tmp_path: Path) -> None:
+CHECKED = [(name, False) for name in sorted({*NAMES} - {"cora"})]  # that of Cora is checked against SciPy
+
+
+@pytest.mark.parametrize(("name", "training"), [*CHECKED, ("chain", True)])
+def test_gradients_against_finite_differences(name: str, training: bool, tmp_path: Path) -> None:
     net = gnn.build(small(name, tmp_path) / "model.gnn", params=PARAMETERS.get(name), dtype="float64")
     randomise(net, seed=3)
     inputs, targets = samples(name)
-    _, gradients = loss_and_gradients(net, inputs, targets)
-    check_gradients(network_value(net, inputs, targets), {**net.weights, **inputs}, gradients, seed=4)
+    _, gradients = loss_and_gradients(net, inputs, targets, training)
+    value = network_value(net, inputs, targets, training)
+    check_gradients(value, {**trained(net), **inputs}, gradients, seed=4)
 
 
 @pytest.mark.parametrize("name", NAMES)

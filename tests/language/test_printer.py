@@ -29,9 +29,10 @@ def written_programs() -> dict[str, str]:
     files += (ROOT.parent / "shared" / "design" / "examples").rglob("*.gnn")
     texts = {str(path.relative_to(ROOT.parent)): path.read_bytes() for path in files}
     found = {name: text.decode("utf-8") for name, text in texts.items() if _is_text(text)}
-    for page in (ROOT / "docs").glob("*.md"):
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    for page in [*pages, *(ROOT / "graphnn_compiler" / "explain").glob("*.md")]:
         blocks = FENCE.findall(page.read_text(encoding="utf-8"))
-        found |= {f"{page.name}:{i}": block for i, block in enumerate(blocks)}
+        found |= {f"{page.relative_to(ROOT)}:{i}": block for i, block in enumerate(blocks)}
     return {name: text for name, text in found.items() if formatted(Source(name, text))[0] is not None}
 
 
@@ -69,7 +70,10 @@ def test_written_programs_keep_their_tree_and_comments(name: str) -> None:
     assert form(result) == result
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/model.gnn")), ids=lambda path: path.parent.name)
+EXAMPLES = sorted((ROOT / "examples").rglob("*.gnn"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_examples_are_canonical(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert form(text) == text

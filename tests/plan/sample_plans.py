@@ -14,6 +14,7 @@ from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
     Arithmetic,
+    BatchNorm,
     Combination,
     Compared,
     Concat,
@@ -48,6 +49,7 @@ def csr(pairs: list[tuple[int, int]], shape: tuple[int, int] = (4, 4)) -> Csr:
     return csr_from_pairs(row, column, shape)
 
 
+NORM = BatchNorm("r.gain", "r.shift", "r.running_mean", "r.running_variance")
 RING = csr([(0, 1), (1, 2), (2, 3), (3, 0), (3, 1)])
 BACK = csr([(0, 1), (2, 1), (1, 0)])
 
@@ -79,7 +81,7 @@ def _layers() -> tuple[Layer, ...]:
     normed = LayerNorm(Dropout(Arithmetic("-", Ref("h"), Arithmetic("-", ratio, Ref("r"))), 0.25))
     return (
         Layer("h", Units(KEYS, 3, True), Combination((per_edge,), "h.bias"), True, Activation("relu"), 0.5),
-        Layer("r", Units(KEYS, 3, True), Combination((typed, own, shared), "r.bias")),
+        Layer("r", Units(KEYS, 3, True), Combination((typed, own, shared)), batchnorm=NORM),
         Layer("m", Units(KEYS), Combination((scalar,), "m.bias"), activation=Activation("softmax", "units")),
         Layer("d", Units(np.arange(5)), Combination(dense), output=True),
         Layer("e", Units(KEYS, 6, True), mixed),
@@ -94,7 +96,10 @@ def _parameters() -> tuple[Parameter, ...]:
         Parameter("h.bias", (4, 3), kind="bias"),
         Parameter("r.h.weights", (3, 3, 3)),
         Parameter("r.x.weights", (2, 3), trainable=False),
-        Parameter("r.bias", (3,), kind="bias"),
+        Parameter("r.gain", (3,), kind="gain"),
+        Parameter("r.shift", (3,), kind="shift"),
+        Parameter("r.running_mean", (3,), trainable=False, kind="state"),
+        Parameter("r.running_variance", (3,), trainable=False, kind="state"),
         Parameter("m.v.weights", (8,)),
         Parameter("m.bias", (4,), kind="bias"),
         Parameter("d.m.weights", (4, 5)),
@@ -107,7 +112,7 @@ def every_node() -> Plan:
     fit = Sum(
         (
             Compared("cross_entropy", "y", "kind", np.array([2, 0])),
-            Weighted(0.00025, Sum((Penalty("l2", ("h.x.weights", "s")), Penalty("l1", ("r.bias",))))),
+            Weighted(0.00025, Sum((Penalty("l2", ("h.x.weights", "s")), Penalty("l1", ("r.shift",))))),
             Weighted(2.0, Compared("mse", "h", "level")),
         )
     )
@@ -170,6 +175,14 @@ def with_parameter(plan: Plan, name: str, /, **changes: object) -> Plan:
 
 def with_target(plan: Plan, name: str, /, **changes: object) -> Plan:
     return replace(plan, targets=tuple(replace(it, **changes) if it.name == name else it for it in plan.targets))
+
+
+def without_batch_norm(plan: Plan) -> Plan:
+    """Layer `r` without any of its own but the weights."""
+    terms = plan.objectives[0].value.terms[:1]
+    plan = replace(plan, objectives=(Objective("cost", "loss", Sum(terms)), *plan.objectives[1:]))
+    kept = tuple(it for it in plan.parameters if it.name not in NORM.parameters)
+    return with_layer(replace(plan, parameters=kept), "r", batchnorm=None)
 
 
 # ------------------------------------------------------------------ equality
@@ -259,9 +272,14 @@ def _combined(
         )
     made = [Parameter(weights, shapes[mode], draw(st.booleans()))] if mode in shapes else []
     bias = f"{name}.bias" if draw(st.booleans()) else None
+    shape = draw(st.sampled_from([units.shape, (units.channels,)]))
     if bias is not None:
-        made.append(Parameter(bias, draw(st.sampled_from([units.shape, (units.channels,)])), kind="bias"))
-    return Layer(name, units, Combination((clause,), bias), dropout=draw(st.floats(0, 0.99))), made
+        made.append(Parameter(bias, shape, kind="bias"))
+    norm = BatchNorm(*(f"{name}.{part}" for part in "abcd")) if draw(st.booleans()) else None
+    if norm is not None:
+        kinds = {norm.gain: "gain", norm.shift: "shift", norm.mean: "state", norm.variance: "state"}
+        made += [Parameter(one, shape, kind != "state", kind) for one, kind in kinds.items()]
+    return Layer(name, units, Combination((clause,), bias), dropout=draw(st.floats(0, 0.99)), batchnorm=norm), made
 
 
 def _expressions(source: str) -> st.SearchStrategy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ def test_round_trip(tmp_path: Path, made: tuple[Plan, dict]) -> None:
     assert s.same(values, made[1])
     save(tmp_path / "b.gnnz", plan, values)
     assert (tmp_path / "a.gnnz").read_bytes() == (tmp_path / "b.gnnz").read_bytes()
+
+
+def test_a_plan_without_batch_norm_is_written_as_before_there_was_any(tmp_path: Path) -> None:
+    plan = s.without_batch_norm(PLAN)
+    save(tmp_path / "m.gnnz", plan, s.values_of(plan))
+    with zipfile.ZipFile(tmp_path / "m.gnnz") as container:
+        assert b"batchnorm" not in container.read("manifest.json")
+    assert s.same(load(tmp_path / "m.gnnz")[0], plan)
 
 
 def test_same_finds_differences() -> None:

@@ -37,7 +37,11 @@ def test_text_of_any_plan(made: tuple[Plan, dict]) -> None:
     assert text == again
     for layer in plan.layers:
         assert f"output {layer.name} [" in text
-    assert json.loads(json.dumps(summary(plan)))["parameters"] == sum(np.prod(it.shape) for it in plan.parameters)
+    sizes = json.loads(json.dumps(summary(plan)))
+    assert sizes["parameters"] + sizes["state"] == sum(np.prod(it.shape) for it in plan.parameters)
+    assert sizes["state"] == sum(
+        2 * np.prod(plan.parameter[it.batchnorm.mean].shape) for it in plan.layers if it.batchnorm
+    )
     assert summary_text(plan).startswith(f"{len(plan.layers)} layer")
 
 

@@ -88,6 +88,21 @@ BAD = [
     ("a.mtx", H + b"2 2 2\n1 1 1\n1 1 2\n"),
     ("a.mtx", H.replace(b"real", b"integer") + b"2 2 1\n1 1 99999999999999999999\n"),
     ("a.mtx", H.replace(b"coordinate", b"array") + b"1 1\nnan\n"),
+    ("a.mtx", H.replace(b"general", b"symmetric") + b"3 3 3\n1 1 1\n2 2 1id"),
+    ("a.mtx", H.replace(b"general", b"symmetric") + b"3 3 3\n1 1 1\n2 2 1"),
+    ("a.mtx", H + b"2 2 1\n1 1\n"),
+    ("a.mtx", H + b"2 2 1\n0 1 1\n"),
+    ("a.mtx", H + b"2 2 1\n1.0 1 1\n"),
+    ("a.mtx", H + b"2 2 1\n1 1 \xff\n"),
+    ("a.mtx", H + b"2 2 0\n1 1 1\n"),
+    ("a.mtx", H + b"2 2 1\n1 1 " + b"9" * 70_000 + b"\n"),
+    ("a.mtx", H.replace(b"real", b"pattern") + b"2 2 1\n1 1 1\n"),
+    ("a.mtx", H.replace(b"coordinate", b"array") + b"2 2\n1 2\n3 4\n"),
+    ("g.json", b'{"directed": true, "nodes": [{"id": "\\ud800"}], "links": []}'),
+    ("g.json", b'{"directed": true, "nodes": [{"id": "a", "\\udfff": 1}], "links": []}'),
+    ("g.gml", b"graph \x1c\n[ directed 1 ]\n"),
+    ("g.gml", b"graph [ node [ id 0 ] \xc2\x85 \n]"),
+    ("g.graphml", b'<?xml version="1.0" encoding="utf-9"?>\n<graphml/>\n'),
     ("s.gmt", b"set\n"),
     ("s.gmt", b"\td\ta\n"),
     ("s.gmt", b"p\td\ta\t\tb\n"),
@@ -149,6 +164,11 @@ def test_refused_parquet_columns(tmp_path):
     assert refused(lambda: read_graph(path, "e.parquet", GraphOptions(key_type="int"))) == (
         "E213: `e.parquet` has 2 keys that are no integer, where integers are asked for: `a`, `b`\n"
         "--> e.parquet: `a` is no integer\nhelp: an integer key is plain decimal text, without a leading zero or `+`"
+    )
+    parquet(path, source=["<here>"])
+    path.write_bytes(path.read_bytes().replace(b"<here>", b"<h\xe9re>"))
+    assert refused(lambda: read_graph(path, "e.parquet", GraphOptions())).startswith(
+        "E264: `e.parquet` is no Parquet file, or is damaged"
     )
     pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), path)
     assert refused(lambda: read_array(path, "e.parquet")).startswith("E207: `e.parquet` has two columns called `a`\n")

@@ -6,6 +6,7 @@ arrays.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -293,3 +294,45 @@ def test_the_same_program_gives_the_same_bytes(tmp_path: Path, key_type: str) ->
 
     assert arrays(body) == arrays(body)
     assert arrays(body) == arrays(moved), "draws depend on names and keys, not on the order of statements"
+
+
+RANDOM = [
+    "edges fixed: g.nodes -> g.nodes = random(in_degree = 2, among = all - same)",
+    "edges some: g.nodes -> g.nodes = random(in_degree = 1..4)",
+    "edges likely: g.nodes -> g.nodes = random(p = 0.4)",
+    "edges listed = random(p = 0.5, among = g.edges)",
+    "edges into = shuffled(g.edges, keep = in_degree)",
+    "edges both = shuffled(g.edges, keep = both_degrees)",
+    "edges number = shuffled(g.edges, keep = count)",
+    "edges drawn = shuffled(random(in_degree = 3, among = g.edges, shortfall = all), keep = count)",
+]
+
+
+@pytest.mark.parametrize("key_type", sorted(KEYS))
+def test_random_rules_depend_on_no_order_and_no_threads(tmp_path: Path, key_type: str) -> None:
+    keys = KEYS[key_type]
+    edges = {(keys[i], keys[j]): i + j for i in range(5) for j in range(6) if (i * 7 + j * 3) % 4}
+    names = [line.split()[1].strip(":") for line in RANDOM]
+    clauses = "\n".join(f"from x via {name} as {name}" for name in names)
+    layer = f"input x[g.nodes]\noutput y[g.nodes] {{\n{clauses}\n}}\n"
+
+    def pairs(statements: list[str], seed: int = 3) -> dict[str, bytes]:
+        text = head + "\n".join(statements) + "\n" + layer
+        compiled = compile_plan(Source("model.gnn", text, tmp_path), Settings(seed=seed))
+        assert compiled.resolution is not None, compiled.diagnostics
+        body = compiled.resolution.plan.layer["y"].body
+        return {
+            clause.label: b"".join(part.csr.indptr.tobytes() + part.csr.indices.tobytes() for part in clause.parts)
+            for clause in body.clauses
+        }
+
+    head = "gnn 1\n" + Graph(keys, dict.fromkeys(keys, "p"), edges).write(tmp_path, "g")
+    expected = pairs(RANDOM)
+    assert pairs(RANDOM[::-1]) == expected
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(pairs, [RANDOM[i:] + RANDOM[:i] for i in range(8)])) == [expected] * 8
+    other = pairs(RANDOM, seed=4)
+    assert all(other[name] != expected[name] for name in ("some", "likely", "both", "number"))
+    # rows of the edge table, and with them nothing of the canonical edges, stand in another order
+    head = "gnn 1\n" + Graph(keys, dict.fromkeys(keys, "p"), dict(reversed(edges.items()))).write(tmp_path, "g")
+    assert pairs(RANDOM) == expected

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -131,12 +132,12 @@ def _read_header(stream: BinaryIO, shown: str, name: str) -> tuple[np.dtype, tup
     start = stream.read(len(_MAGIC) + 2)
     if not start.startswith(_MAGIC) or len(start) < len(_MAGIC) + 2:
         raise _corrupt(shown, name, "it does not begin as a NumPy array does")
-    if start[-2] == 1:
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif start[-2] == 2:
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
+    readers = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+    if start[-2] not in readers:
         raise _corrupt(shown, name, f"version {start[-2]} of the format is not known")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers that Python 2 wrote, which are read all the same
+        shape, fortran, dtype = readers[start[-2]](stream)
     return dtype, shape, fortran
 
 

@@ -15,54 +15,81 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from graphnn_compiler.topology.graph import STRING, Column
+from graphnn_compiler.topology.graph import Column, Relations
+from graphnn_compiler.topology.growing import GrowingArray
+from graphnn_compiler.topology.interning import Codes, intern, ranked_relations, relations_of
+from graphnn_compiler.topology.readers.texts import BATCH, TextCodes, TextColumn, Texts
 
 Kind = Literal["int", "float", "bool", "text"]
 
-_BATCH = 1 << 16
+DTYPES = {"int": np.int64, "float": np.float64, "bool": np.bool_}
 # A number with a leading zero ("007") is a name; `nan(..)` is an oddity of the C parser.
 _NO_NUMBER = r"^[+-]?0[0-9]|\("
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """A column: an array of the kind's type, or an Arrow dictionary column for text. `missing` is of shape (n,)."""
+    """A column: an array of the kind's type, for text the codes into `texts`. `missing` is of shape (n,)."""
 
     kind: Kind | None
     """None where every cell is missing, or there is none."""
-    values: Any
+    values: NDArray
     missing: NDArray[np.bool_] | None
+    texts: Texts | None = None
 
     def column(self) -> Column:
         """The cells as an attribute."""
-        if self.kind != "text":
-            return Column(self.values, self.missing)
-        texts, codes = joined(self.values)
-        return Column(texts[codes], self.missing)
+        return Column(self.values if self.texts is None else self.texts.distinct()[self.values], self.missing)
 
-    def texts(self) -> Any:
-        """The cells as an Arrow dictionary column; only integers and texts are still known as they were written."""
-        if self.kind == "text":
+    def relations(self) -> Relations:
+        """The distinct values as relations, in order of first appearance; a missing one is -1."""
+        if self.texts is None:
+            return relations_of(self.column())
+        return ranked_relations(self.values.astype(np.int64), self.texts.distinct(), self.missing)
+
+    def written_among(self, texts: Texts) -> TextCodes:
+        """The cells as codes of texts; only integers and texts are still known as they were written."""
+        if self.texts is texts:
             return self.values
-        written = pc.cast(pa.array(self.values), pa.string())
-        if self.missing is not None:
-            written = pc.if_else(pa.array(self.missing), "", written)
-        return pa.chunked_array([written.dictionary_encode()])
+        column = texts.column()
+        for start in range(0, len(self.values), BATCH):
+            part = slice(start, start + BATCH)
+            column.append(self.texts.cells(self.values[part]) if self.texts else self._written(part))
+        return column.finished()
+
+    def _written(self, part: slice) -> Any:
+        written = pc.cast(pa.array(self.values[part]), pa.string())
+        return written if self.missing is None else pc.if_else(pa.array(self.missing[part]), "", written)
+
+
+def integer_keys(columns: Sequence[Cells]) -> tuple[NDArray, list[Codes]]:
+    """The distinct integers over several columns of them, and each column's codes."""
+    distinct, codes = intern([cells.values.astype(np.int64, copy=False) for cells in columns])
+    return distinct, [*codes]
+
+
+def text_keys(columns: Sequence[Cells]) -> tuple[NDArray, list[Codes]]:
+    """The distinct texts over several columns, and each column's codes."""
+    texts = next((cells.texts for cells in columns if cells.texts is not None), Texts())
+    codes: list[Codes] = [cells.written_among(texts) for cells in columns]
+    return texts.distinct(), codes
 
 
 class CellsBuilder:
     """One column of a file that is read in batches. Its type is that of the batches so far.
 
     `retyped` is true once a later batch showed that earlier numbers were text: then the column is read again, with
-    `kind` "text" from the start.
+    `kind` "text" from the start. Columns that are asked for together share their `texts`.
     """
 
-    def __init__(self, kind: Kind | None = None) -> None:
-        self.kind: Kind | None = kind
+    def __init__(self, kind: Kind | None, texts: Texts) -> None:
+        self.kind: Kind | None = None
         self.retyped = False
-        self._chunks: list[Any] = []
-        self._missing: list[NDArray[np.bool_] | int] = []
-        self._n_rows = self._n_joined = self._n_loose = 0
+        self._texts = texts
+        self._missing = Missing()
+        self._values: GrowingArray | TextColumn | None = None
+        if kind is not None:
+            self._become(kind)
 
     def add(self, cells: Any) -> None:
         """Take in the next cells, an Arrow string array."""
@@ -71,74 +98,80 @@ class CellsBuilder:
         empty = pc.equal(cells, "")
         some_missing = bool(pc.any(empty).as_py())
         self._add_values(cells, empty if some_missing else None)
-        self._missing.append(flags(empty) if some_missing else len(cells))
+        self._missing.add(flags(empty) if some_missing else None, len(cells))
 
     def _add_values(self, cells: Any, empty: Any | None) -> None:
         if self.kind == "text":
-            self._add_texts(cells.dictionary_encode())
+            self._append(cells)
             return
         filled = cells if empty is None else pc.if_else(empty, pa.scalar(None, pa.string()), cells)
         if filled.null_count == len(filled):
-            self._chunks.append(len(cells))
+            if isinstance(self._values, GrowingArray):
+                self._values.append_many(0, len(cells))
             return
         kind, values = _parsed(filled, self.kind)
-        if kind == "text":
-            self._become_text(cells)
+        if kind == "text" and self.kind in ("float", "bool"):
+            self.retyped, self._values = True, None
             return
-        self.kind = kind
-        self._chunks.append(values.copy())  # out of the memory pool of Arrow, which keeps what was once used
+        if kind != self.kind:
+            self._become(kind)
+        self._append(cells if kind == "text" else values)
 
-    def _become_text(self, cells: Any) -> None:
-        if self.kind in ("float", "bool"):
-            self.retyped = True
-            self._chunks.clear()
+    def _append(self, values: Any) -> None:
+        assert self._values is not None
+        self._values.append(values)
+
+    def _become(self, kind: Kind) -> None:
+        """Go on as a column of this kind, with what was there before: nothing but missing cells, or integers."""
+        before, self.kind = self._values, kind
+        if kind != "text":
+            self._values = GrowingArray(DTYPES[kind])
+            if isinstance(before, GrowingArray):
+                self._values.append(before.finished())
+            else:
+                self._values.append_many(0, len(self._missing))
             return
-        before = self.finished() if self._chunks else None
-        self.kind = "text"
-        self._chunks = [] if before is None else list(before.texts().chunks)
-        self._chunks.append(cells.dictionary_encode())
-
-    def _add_texts(self, chunk: Any) -> None:
-        """Every batch has a dictionary of its own; they are joined whenever they have doubled, and more."""
-        self._chunks.append(chunk)
-        self._n_rows += len(chunk)
-        self._n_loose += len(chunk.dictionary)
-        if self._n_loose > 2 * self._n_joined + self._n_rows // 4 + _BATCH:
-            self._chunks = [_single(self._chunks)]
-            self._n_joined, self._n_loose = len(self._chunks[0].dictionary), 0
+        self._values = self._texts.column()
+        if isinstance(before, GrowingArray):
+            integers = Cells("int", before.finished(), self._missing.whole())
+            self._values.extend(integers.written_among(self._texts))
+        elif len(self._missing):
+            self._values.append_many("", len(self._missing))
 
     def finished(self) -> Cells:
         """The whole column; the builder keeps nothing of it but what is missing."""
-        missing = self._whole_mask()
-        chunks, self._chunks = self._chunks, []
-        if self.kind == "text":
-            return Cells(self.kind, pa.chunked_array([_single(chunks)]), missing)
-        dtype = {"int": np.int64, "bool": np.bool_}.get(self.kind or "", np.float64)
-        values: NDArray = np.zeros(sum(_length(chunk) for chunk in chunks), dtype=dtype)
-        start = 0
-        chunks.reverse()
-        while chunks:
-            chunk = chunks.pop()
-            end = start + _length(chunk)
-            values[start:end] = 0 if isinstance(chunk, int) else chunk
-            start = end
-        return Cells(self.kind, values, missing)
-
-    def _whole_mask(self) -> NDArray[np.bool_] | None:
-        if all(isinstance(part, int) for part in self._missing):
-            return None
-        return np.concatenate([np.zeros(p, dtype=bool) if isinstance(p, int) else p for p in self._missing])
+        values, self._values = self._values, None
+        if values is None:
+            return Cells(self.kind, np.zeros(len(self._missing)), self._missing.whole())
+        texts = self._texts if self.kind == "text" else None
+        return Cells(self.kind, values.finished(), self._missing.whole(), texts)
 
 
-def _single(chunks: list[Any]) -> Any:
-    """Dictionary arrays as one, with one dictionary in order of first appearance."""
-    unified = pa.chunked_array(chunks).unify_dictionaries().chunks
-    codes = pa.concat_arrays([chunk.indices for chunk in unified])
-    return pa.DictionaryArray.from_arrays(codes, unified[-1].dictionary)
+class Missing:
+    """Which cells of a column that streams by are missing; nothing is kept of one without any."""
 
+    def __init__(self) -> None:
+        self._flags: GrowingArray | None = None
+        self._n = 0
 
-def _length(chunk: Any) -> int:
-    return chunk if isinstance(chunk, int) else len(chunk)
+    def __len__(self) -> int:
+        return self._n
+
+    def add(self, some: NDArray[np.bool_] | None, n: int) -> None:
+        """Take in the next n cells; `some` are missing, or None is."""
+        if some is not None and self._flags is None:
+            self._flags = GrowingArray(np.bool_)
+            self._flags.append_many(0, self._n)
+        if self._flags is not None:
+            if some is None:
+                self._flags.append_many(0, n)
+            else:
+                self._flags.append(some)
+        self._n += n
+
+    def whole(self) -> NDArray[np.bool_] | None:
+        """Of every cell whether it is missing, shape (n,); None where none is."""
+        return None if self._flags is None else self._flags.values.copy()
 
 
 def _parsed(cells: Any, known: Kind | None) -> tuple[Kind, Any]:
@@ -195,28 +228,3 @@ def _booleans(cells: Any) -> NDArray[np.bool_] | None:
     if not pc.all(pc.is_in(lower, value_set=pa.array(["true", "false", None]))).as_py():
         return None
     return flags(pc.fill_null(pc.equal(lower, "true"), False))
-
-
-def strings(array: Any) -> NDArray:
-    """An Arrow string array as variable-width strings, through at most `_BATCH` Python objects at a time."""
-    out = np.empty(len(array), dtype=STRING)
-    for start in range(0, len(array), _BATCH):
-        out[start : start + _BATCH] = array.slice(start, _BATCH).to_pylist()
-    return out
-
-
-def joined(cells: Any) -> tuple[NDArray, NDArray[np.int32]]:
-    """The distinct texts of an Arrow dictionary column in order of first appearance, and the code of every cell."""
-    unified = cells.unify_dictionaries()
-    if unified.num_chunks == 0:
-        return np.empty(0, dtype=STRING), np.empty(0, dtype=np.int32)
-    codes = np.concatenate([chunk.indices.to_numpy() for chunk in unified.chunks])
-    return strings(unified.chunk(unified.num_chunks - 1).dictionary), codes
-
-
-def joined_columns(columns: Sequence[Any]) -> tuple[NDArray, list[NDArray[np.int64]]]:
-    """The distinct texts over several Arrow dictionary columns, and each column's codes."""
-    chunks = [chunk for column in columns for chunk in column.chunks]
-    texts, codes = joined(pa.chunked_array(chunks, type=pa.dictionary(pa.int32(), pa.string())))
-    ends = np.cumsum([len(column) for column in columns])[:-1]
-    return texts, [part.astype(np.int64) for part in np.split(codes, ends)]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import Problem, count, listed
 from graphnn_compiler.source import DataPlace
-from graphnn_compiler.topology.graph import STRING, Column, Positions, Relations, is_string
-from graphnn_compiler.topology.interning import decimal, intern, relations_of
+from graphnn_compiler.topology.graph import STRING, Column, Relations, is_string
+from graphnn_compiler.topology.interning import Codes, decimal, intern, relations_of
 from graphnn_compiler.topology.readers.arrays import plain
 from graphnn_compiler.topology.readers.options import KeyType
 from graphnn_compiler.topology.readers.table import not_integers
@@ -49,7 +49,7 @@ class ArrayTable:
         """The distinct values as relations, in order of first appearance."""
         return relations_of(self.column(name))
 
-    def keys(self, names: Sequence[str], key_type: KeyType | None) -> tuple[NDArray, list[Positions]]:
+    def keys(self, names: Sequence[str], key_type: KeyType | None) -> tuple[NDArray, list[Codes]]:
         """The distinct keys over the named columns, and each column's codes. The arrays' own types decide whether
         they are integers, unless `key_type` does."""
         arrays = [self.arrays[name] for name in names]
@@ -63,7 +63,8 @@ class ArrayTable:
                 help="use one type for both ends",
                 places=[(DataPlace(self.shown), "this data")],
             )
-        distinct, codes = intern(arrays)
+        distinct, found = intern(arrays)
+        codes: list[Codes] = [*found]
         if key_type == "string":
             return distinct.astype(STRING), codes
         if key_type == "int" and is_string(distinct):

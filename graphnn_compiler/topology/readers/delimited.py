@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import Problem, count
 from graphnn_compiler.source import DataPlace
-from graphnn_compiler.topology.graph import Column, Positions, Relations
-from graphnn_compiler.topology.interning import decimal, intern, ranked_relations
-from graphnn_compiler.topology.readers.arrow_cells import Cells, CellsBuilder, Kind, joined, joined_columns
+from graphnn_compiler.topology.graph import Column, Relations
+from graphnn_compiler.topology.interning import Codes, decimal, ranked_relations
+from graphnn_compiler.topology.readers.arrow_cells import Cells, CellsBuilder, Kind, integer_keys, text_keys
 from graphnn_compiler.topology.readers.files import Fingerprint, require_text
 from graphnn_compiler.topology.readers.options import KeyType
 from graphnn_compiler.topology.readers.rescan import encoding_problem, nul_problem, places_of_rows, shape_problem
-from graphnn_compiler.topology.readers.table import not_integers
+from graphnn_compiler.topology.readers.table import first_repeated, not_integers
 from graphnn_compiler.topology.readers.text_files import TextFile, format_of, text_file
+from graphnn_compiler.topology.readers.texts import Texts
 
 SEPARATORS = MappingProxyType({".csv": ",", ".tsv": "\t"})
 """What separates the cells of a file, by its extension, unless `separator =` says otherwise."""
@@ -39,17 +40,20 @@ _ROWS = 64
 class TextTable:
     """A delimited file: named columns; the empty cell, and only it, is missing.
 
-    Columns are read together when the first is asked for, and each is handed out once: asking again reads again.
+    All columns are read at once, those of `together` into the same texts, and each is handed out once: asking again
+    reads again.
     """
 
-    def __init__(self, file: TextFile, delimiter: str, found: Fingerprint, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, file: TextFile, delimiter: str, found: Fingerprint, names: tuple[str, ...], together: Sequence[str]
+    ) -> None:
         self.file = file
         self.delimiter = delimiter
         self.sha256 = found.sha256
         self.names = names
         self._found = found
         self._cells: dict[str, Cells] = {}
-        self._read(dict.fromkeys(names))
+        self._read(dict.fromkeys(names), together)
 
     @property
     def shown(self) -> str:
@@ -67,10 +71,10 @@ class TextTable:
     def labels(self, name: str) -> Relations:
         """The column's distinct texts as relations, in order of first appearance; an empty cell is -1."""
         cells = self._as_written(name, self._taken(name))
-        texts, codes = joined(cells.texts())
+        texts, (codes,) = text_keys([cells])
         return ranked_relations(codes.astype(np.int64), texts, cells.missing)
 
-    def keys(self, names: Sequence[str], key_type: KeyType | None) -> tuple[NDArray, list[Positions]]:
+    def keys(self, names: Sequence[str], key_type: KeyType | None) -> tuple[NDArray, list[Codes]]:
         """The distinct keys over the named columns, and each column's codes.
 
         int64 if every cell is the decimal text of its value, or `key_type` says so; else strings. E212 where a key
@@ -80,11 +84,12 @@ class TextTable:
         for name, cells in zip(names, columns, strict=True):
             self._require_filled(name, cells)
         if key_type != "string" and all(cells.kind in ("int", None) for cells in columns):
-            return intern([cells.values.astype(np.int64, copy=False) for cells in columns])
+            return integer_keys(columns)
         columns = [self._as_written(name, cells) for name, cells in zip(names, columns, strict=True)]
+        texts, codes = text_keys(columns)
         if key_type == "int":
-            self._refuse_text_keys(columns)
-        return joined_columns([cells.texts() for cells in columns])
+            self._refuse_text_keys(texts, codes)
+        return texts, codes
 
     def _taken(self, name: str) -> Cells:
         if name not in self._cells:
@@ -96,11 +101,14 @@ class TextTable:
         if cells.kind not in ("float", "bool"):
             return cells
         self._read({name: "text"})
-        return self._cells.pop(name)
+        return self._taken(name)
 
-    def _read(self, kinds: dict[str, Kind | None]) -> None:
+    def _read(self, kinds: dict[str, Kind | None], together: Sequence[str] = ()) -> None:
+        shared = Texts()
         while kinds:
-            builders = {name: CellsBuilder(kind) for name, kind in kinds.items()}
+            builders = {
+                name: CellsBuilder(kind, shared if name in together else Texts()) for name, kind in kinds.items()
+            }
             for batch in _batches(self.file, self.delimiter, self.names, builders, self._found):
                 for name, builder in builders.items():
                     builder.add(batch.column(name))
@@ -119,13 +127,10 @@ class TextTable:
             places=[(place, f"`{name}` is empty here") for place in self.places([int(row) for row in empty[:3]])],
         )
 
-    def _refuse_text_keys(self, columns: Sequence[Cells]) -> None:
-        found: list[tuple[int, str]] = []
-        for cells in columns:
-            texts, codes = joined(cells.texts())
-            wrong = np.array([decimal(str(text)) is None for text in texts], dtype=bool)
-            found += [(int(row), str(texts[codes[row]])) for row in np.flatnonzero(wrong[codes])]
-        found.sort()
+    def _refuse_text_keys(self, texts: NDArray, columns: Sequence[NDArray]) -> None:
+        """E213 for the texts of these codes that are no integers, some of which there are."""
+        wrong = np.array([decimal(str(text)) is None for text in texts], dtype=bool)
+        found = sorted((int(row), str(texts[codes[row]])) for codes in columns for row in np.flatnonzero(wrong[codes]))
         first = [text for _, text in found[:3]]
         raise not_integers(self.shown, first, len(found), self.places([row for row, _ in found[:3]]))
 
@@ -139,11 +144,11 @@ def _header(file: TextFile, delimiter: str) -> list[str]:
             raise _explained(file, delimiter) or _unreadable(shown, "the header is too long") from None
     if not names:
         raise Problem("E206", f"`{shown}` is empty", help="the first line names the columns")
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
+    twice = first_repeated(names)
+    if twice is not None:
         raise Problem(
             "E207",
-            f"the header of `{shown}` names `{twice[0]}` twice",
+            f"the header of `{shown}` names `{twice}` twice",
             help="give every column a name of its own",
             places=[(places_of_rows(file, delimiter, [-1])[0], "the header names the columns")],
         )
@@ -236,8 +241,13 @@ def separator_of(path: Path, shown: str, given: str | None) -> str:
     return given
 
 
-def read_delimited(path: Path, shown: str, separator: str | None = None, encoding: str | None = None) -> TextTable:
-    """The table in a `.csv` or `.tsv` file; E201 .. E209, E245 .. E248 say what is wrong with it."""
+def read_delimited(
+    path: Path, shown: str, separator: str | None = None, encoding: str | None = None, together: Sequence[str] = ()
+) -> TextTable:
+    """The table in a `.csv` or `.tsv` file; E201 .. E209, E245 .. E248 say what is wrong with it.
+
+    `together` are columns whose keys will be asked for at once; they need not be there.
+    """
     delimiter = separator_of(path, shown, separator)
     file = text_file(path, shown, encoding)
     found = file.fingerprint()
@@ -247,4 +257,4 @@ def read_delimited(path: Path, shown: str, separator: str | None = None, encodin
     names = _header(file, delimiter)
     if separator is None:
         _require_separated(shown, names)
-    return TextTable(file, delimiter, found, tuple(names))
+    return TextTable(file, delimiter, found, tuple(names), together)

@@ -47,7 +47,9 @@ def tokens(lines: Iterable[str], shown: str) -> Iterator[Token]:
         while True:
             match = _TOKEN.match(text, position)
             if match is None:
-                raise syntax_problem(shown, began, f"`{text[position:].split()[0][:20]}` is no part of GML")
+                # of characters that are space elsewhere, but not in GML, nothing would be left by `split`
+                (wrong, *_) = text[position:].split() or [ascii(text[position:].strip(" \t\r\n"))]
+                raise syntax_problem(shown, began, f"`{wrong[:20]}` is no part of GML")
             kind, position = str(match.lastgroup), match.end()
             if kind in ("end", "comment"):
                 break

@@ -122,6 +122,12 @@ class GraphmlParser:
                 f"`{self._shown}` is not well-formed XML",
                 places=[(DataPlace(self._shown, failure.lineno), f"{reason} here")],
             ) from None
+        except LookupError as failure:  # of the codec that the XML declaration names
+            raise Problem(
+                "E220",
+                f"`{self._shown}` is not well-formed XML",
+                places=[(DataPlace(self._shown, 1), str(failure))],
+            ) from None
         if final and not self._seen_graph:
             raise Problem(
                 "E222",

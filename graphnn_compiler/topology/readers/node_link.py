@@ -23,7 +23,7 @@ from graphnn_compiler.topology.readers.files import require_text
 from graphnn_compiler.topology.readers.gathered import Gathered, gathered_columns
 from graphnn_compiler.topology.readers.options import GraphOptions, refuse_options
 from graphnn_compiler.topology.readers.rescan import encoding_problem
-from graphnn_compiler.topology.readers.table import Places
+from graphnn_compiler.topology.readers.table import Places, first_repeated
 from graphnn_compiler.topology.readers.text_files import TextFile, text_file
 
 _SHAPE = 'as in {"directed": true, "nodes": [{"id": "a"}], "links": [{"source": "a", "target": "a"}]}'
@@ -57,6 +57,11 @@ def _loaded(file: TextFile) -> Any:
         line, reason = None, "lists or objects are nested too deeply"
     except UnicodeDecodeError:
         raise encoding_problem(file) or _no_json(file.shown, None, "it is not UTF-8 text") from None
+    except UnicodeEncodeError as failure:
+        line, reason = (
+            None,
+            f"`\\u{ord(failure.object[failure.start]):x}` is half of a character",
+        )
     except ValueError:
         line, reason = None, "a number has too many digits"
     raise _no_json(file.shown, line, reason)
@@ -68,10 +73,19 @@ class _GivenTwice(Exception):
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
+    for name, value in pairs:
+        _require_characters(name)
+        if isinstance(value, str):
+            _require_characters(value)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _GivenTwice(next(name for i, name in enumerate(names) if name in names[:i]))
+        raise _GivenTwice(first_repeated(name for name, _ in pairs))
     return made
+
+
+def _require_characters(text: str) -> None:
+    """Raise UnicodeEncodeError for the halves of characters that escapes can make and no file can hold."""
+    if not text.isascii():
+        text.encode()
 
 
 def _no_json(shown: str, line: int | None, reason: str) -> Problem:

@@ -1,6 +1,7 @@
 """Parquet files as tables, each column as the file types it.
 
-Input: a `.parquet` file. Output: a `ParquetTable`. Columns are read one at a time, when they are asked for. Not for:
+Input: a `.parquet` file. Output: a `ParquetTable`. Columns are read when they are asked for, some
+rows at a time. Not for:
 what the columns mean.
 """
 
@@ -20,14 +21,18 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import Problem, count, listed, size_text
 from graphnn_compiler.source import DataPlace
-from graphnn_compiler.topology.graph import STRING, Column, Positions, Relations
-from graphnn_compiler.topology.interning import decimal_keys, intern, ranked_relations, relations_of
+from graphnn_compiler.topology.graph import STRING, Column, Relations
+from graphnn_compiler.topology.growing import GrowingArray
+from graphnn_compiler.topology.interning import Codes, decimal_keys
 from graphnn_compiler.topology.readers.arrays import MAX_BYTES
-from graphnn_compiler.topology.readers.arrow_cells import flags, joined, joined_columns
+from graphnn_compiler.topology.readers.arrow_cells import DTYPES, Cells, Kind, Missing, flags, integer_keys, text_keys
 from graphnn_compiler.topology.readers.files import fingerprint, opened
 from graphnn_compiler.topology.readers.options import KeyType
-from graphnn_compiler.topology.readers.table import not_integers
+from graphnn_compiler.topology.readers.table import first_repeated, not_integers
+from graphnn_compiler.topology.readers.texts import BATCH, Texts
 
+_BUFFER = 1 << 20
+"""Bytes of a column that are read ahead."""
 _BROKEN = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, ValueError)
 
 
@@ -39,6 +44,8 @@ class ParquetTable:
     shown: str
     sha256: str
     names: tuple[str, ...]
+    types: tuple[Any, ...]
+    """The Arrow type of each column."""
 
     def places(self, rows: Sequence[int]) -> list[DataPlace]:
         """The file, once per row."""
@@ -46,34 +53,29 @@ class ParquetTable:
 
     def column(self, name: str) -> Column:
         """An attribute: int64, float64, bool or string, as the file types it."""
-        cells, missing = self._read(name)
-        if _is_text(cells.type):
-            texts, codes = joined(cells)
-            return Column(texts[codes], missing)
-        return Column(_numbers(cells), missing)
+        return self._read([name])[0].column()
 
     def labels(self, name: str) -> Relations:
         """The distinct values as relations, in order of first appearance; a missing one is -1."""
-        cells, missing = self._read(name)
-        if _is_text(cells.type):
-            texts, codes = joined(cells)
-            return ranked_relations(codes.astype(np.int64), texts, missing)
-        return relations_of(Column(_numbers(cells), missing))
+        return self._read([name])[0].relations()
 
-    def keys(self, names: Sequence[str], key_type: KeyType | None) -> tuple[NDArray, list[Positions]]:
+    def keys(self, names: Sequence[str], key_type: KeyType | None) -> tuple[NDArray, list[Codes]]:
         """The distinct keys over the named columns, and each column's codes. The columns' own types decide whether
         they are integers, unless `key_type` does."""
-        columns = [self._key_column(name) for name in names]
-        if len({_is_text(cells.type) for cells in columns}) > 1:
+        columns = self._read(list(dict.fromkeys(names)))
+        columns = [columns[names.index(name)] for name in names]
+        for name, cells in zip(names, columns, strict=True):
+            self._require_keys(name, cells)
+        if len({cells.kind for cells in columns}) > 1:
             raise self._refuse_keys(
                 f"the keys of `{self.shown}` are integers in one column and text in another: "
                 + listed(f"`{name}`" for name in names),
                 "use one type for both ends",
             )
-        if not _is_text(columns[0].type):
-            distinct, codes = intern([_numbers(cells) for cells in columns])
+        if columns[0].kind == "int":
+            distinct, codes = integer_keys(columns)
             return (distinct.astype(STRING) if key_type == "string" else distinct), codes
-        distinct, codes = joined_columns(columns)
+        distinct, codes = text_keys(columns)
         return (self._as_integers(distinct) if key_type == "int" else distinct), codes
 
     def _as_integers(self, texts: NDArray) -> NDArray[np.int64]:
@@ -83,35 +85,76 @@ class ParquetTable:
             raise not_integers(self.shown, wrong[:3], len(wrong), self.places([0]))
         return integers
 
-    def _key_column(self, name: str) -> Any:
-        cells, missing = self._read(name)
-        if missing is not None and missing.any():
+    def _require_keys(self, name: str, cells: Cells) -> None:
+        if cells.missing is not None:
             raise Problem(
                 "E212",
-                f"the key column `{name}` of `{self.shown}` has {count(int(missing.sum()), 'empty cell')}",
+                f"the key column `{name}` of `{self.shown}` has {count(int(cells.missing.sum()), 'empty cell')}",
                 help="give each of these rows a key, or remove it",
-                places=[(DataPlace(self.shown), f"the first is row {int(np.argmax(missing)):,}, counted from 0")],
+                places=[(DataPlace(self.shown), f"the first is row {int(np.argmax(cells.missing)):,}, counted from 0")],
             )
-        if not _is_text(cells.type) and not pa.types.is_integer(cells.type):
+        if cells.kind not in ("int", "text"):
+            written = self.types[self.names.index(name)]
             raise self._refuse_keys(
-                f"the keys in `{name}` of `{self.shown}` are of type `{cells.type}`", "keys are integers or text"
+                f"the keys in `{name}` of `{self.shown}` are of type `{written}`", "keys are integers or text"
             )
-        return cells
 
     def _refuse_keys(self, message: str, help: str) -> Problem:
         return Problem("E219", message, help=help, places=[(DataPlace(self.shown), "this file")])
 
-    def _read(self, name: str) -> tuple[Any, NDArray[np.bool_] | None]:
-        """A column as integers, reals, booleans or dictionary texts, and what is missing of it."""
+    def _read(self, names: list[str]) -> list[Cells]:
+        """Columns, some rows at a time; E239, E264, E265. Columns of text that are read together share their texts."""
+        texts = Texts()
+        builders = [_Builder(self, name, texts) for name in names]
         with opened(self.path, self.shown) as stream, _readable(self.shown):
-            cells = pq.ParquetFile(stream).read([name], use_threads=False).column(0)
-            cells = _plain(cells, name, self.shown)
-        gone = pc.is_null(cells)
-        if _is_text(cells.type):
-            gone = pc.or_(gone, pc.fill_null(pc.equal(pc.cast(cells, pa.string()), ""), False))
-            cells = pc.fill_null(pc.cast(cells, pa.string()), "").dictionary_encode()
-        missing = flags(gone)
-        return cells, missing if missing.any() else None
+            file = pq.ParquetFile(stream, buffer_size=_BUFFER)
+            for batch in file.iter_batches(BATCH, columns=names, use_threads=False):
+                for name, builder in zip(names, builders, strict=True):
+                    builder.add(batch.column(name))
+        pa.default_memory_pool().release_unused()
+        return [builder.finished() for builder in builders]
+
+
+class _Builder:
+    """One column of a table that is read in batches."""
+
+    def __init__(self, table: ParquetTable, name: str, texts: Texts) -> None:
+        self._name, self._shown = name, table.shown
+        self._kind = _kind_of(table.types[table.names.index(name)], name, table.shown)
+        self._texts = texts if self._kind == "text" else None
+        self._values = texts.column() if self._kind == "text" else GrowingArray(DTYPES[self._kind])
+        self._missing = Missing()
+
+    def add(self, cells: Any) -> None:
+        """Take in the next cells."""
+        if pa.types.is_dictionary(cells.type):
+            cells = cells.dictionary_decode()
+        if isinstance(self._values, GrowingArray):
+            gone = pc.is_null(cells)
+            self._values.append(self._numbers(cells))
+        else:
+            cells = pc.fill_null(pc.cast(cells, pa.string()), "")
+            cells.validate(full=True)  # the file may hold bytes that are no UTF-8
+            gone = pc.equal(cells, "")
+            self._values.append(cells)
+        self._missing.add(flags(gone) if pc.any(gone).as_py() else None, len(cells))
+
+    def _numbers(self, cells: Any) -> NDArray:
+        if pa.types.is_uint64(cells.type) and (pc.max(cells).as_py() or 0) >= 2**63:
+            raise Problem(
+                "E239",
+                f"the column `{self._name}` of `{self._shown}` holds integers beyond 64-bit signed integers",
+                help="use smaller numbers, reals or text",
+                places=[(DataPlace(self._shown), "this column")],
+            )
+        if pa.types.is_boolean(cells.type):
+            return flags(pc.fill_null(cells, False))
+        cells = pc.cast(cells, pa.int64() if self._kind == "int" else pa.float64())
+        return np.asarray(pc.fill_null(cells, 0).to_numpy())
+
+    def finished(self) -> Cells:
+        """The whole column."""
+        return Cells(self._kind, self._values.finished(), self._missing.whole(), self._texts)
 
 
 @contextmanager
@@ -128,31 +171,18 @@ def _readable(shown: str) -> Iterator[None]:
         ) from None
 
 
-def _is_text(dtype: Any) -> bool:
-    return bool(pa.types.is_dictionary(dtype) or pa.types.is_string(dtype))
-
-
-def _plain(cells: Any, name: str, shown: str) -> Any:
-    """The cells in one of four types; E265 for a column of any other, E239 for integers beyond 64 bits."""
-    dtype = cells.type
+def _kind_of(dtype: Any, name: str, shown: str) -> Kind:
+    """What a column holds, by its type in the file; E265 for what no column of a graph can hold."""
     if pa.types.is_dictionary(dtype):
         dtype = dtype.value_type
-        cells = pc.cast(cells, dtype)
     if pa.types.is_string(dtype) or pa.types.is_large_string(dtype):
-        return pc.cast(cells, pa.string())
-    if pa.types.is_uint64(dtype) and (pc.max(cells).as_py() or 0) >= 2**63:
-        raise Problem(
-            "E239",
-            f"the column `{name}` of `{shown}` holds integers beyond 64-bit signed integers",
-            help="use smaller numbers, reals or text",
-            places=[(DataPlace(shown), "this column")],
-        )
+        return "text"
     if pa.types.is_integer(dtype):
-        return pc.cast(cells, pa.int64())
+        return "int"
     if pa.types.is_floating(dtype) or pa.types.is_null(dtype):
-        return pc.cast(cells, pa.float64())
+        return "float"
     if pa.types.is_boolean(dtype):
-        return cells
+        return "bool"
     raise Problem(
         "E265",
         f"the column `{name}` of `{shown}` is of type `{dtype}`, which no column of a graph can hold",
@@ -161,22 +191,18 @@ def _plain(cells: Any, name: str, shown: str) -> Any:
     )
 
 
-def _numbers(cells: Any) -> NDArray:
-    filled = pc.fill_null(cells, pa.scalar(False if pa.types.is_boolean(cells.type) else 0, cells.type))
-    return flags(filled) if pa.types.is_boolean(cells.type) else np.asarray(filled.to_numpy())
-
-
 def read_parquet(path: Path, shown: str) -> ParquetTable:
     """The table in a `.parquet` file; E201, E202, E207, E232, E264 say what is wrong with a file that is none."""
     digest = fingerprint(path, shown)
     with opened(path, shown) as stream, _readable(shown):
         file = pq.ParquetFile(stream)
-        metadata, names = file.metadata, list(file.schema_arrow.names)
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
+        metadata, schema = file.metadata, file.schema_arrow
+    names = list(schema.names)
+    twice = first_repeated(names)
+    if twice is not None:
         raise Problem(
             "E207",
-            f"`{shown}` has two columns called `{twice[0]}`",
+            f"`{shown}` has two columns called `{twice}`",
             help="give every column a name of its own",
             places=[(DataPlace(shown), "this file")],
         )
@@ -189,4 +215,4 @@ def read_parquet(path: Path, shown: str) -> ParquetTable:
             help="make it smaller",
             places=[(DataPlace(shown), "this file")],
         )
-    return ParquetTable(path, shown, digest.sha256, tuple(names))
+    return ParquetTable(path, shown, digest.sha256, tuple(names), tuple(schema.types))

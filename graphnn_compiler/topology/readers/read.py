@@ -105,7 +105,8 @@ def read_graph(
 
 def _read_table(path: Path, shown: str, options: GraphOptions | TableOptions) -> TextTable | ParquetTable:
     if format_of(path) != ".parquet":
-        return read_delimited(path, shown, options.separator, options.encoding)
+        ends = options.source or "source", options.target or "target"
+        return read_delimited(path, shown, options.separator, options.encoding, ends)
     _refuse_text_options(options, shown, "a Parquet file")
     return read_parquet(path, shown)
 

@@ -119,14 +119,14 @@ def _broken_quote(place: DataPlace, never_closed: bool) -> Problem:
     )
 
 
-def place_of_pair(
-    file: TextFile, delimiter: str, columns: tuple[str, str], pairs: Collection[tuple[str, str]]
+def place_of_row(
+    file: TextFile, delimiter: str, columns: Sequence[str], wanted: Collection[tuple[str, ...]]
 ) -> DataPlace:
-    """The first row of a readable file whose two named cells are one of the pairs; no line where there is none."""
+    """The first row of a readable file whose cells in the named columns are wanted; no line where there is none."""
     records = _records(file, delimiter)
     _, header = next(records)
-    source, target = (header.index(column) for column in columns)
+    numbers = [header.index(column) for column in columns]
     for line, cells in records:
-        if (cells[source], cells[target]) in pairs:
+        if tuple(cells[number] for number in numbers) in wanted:
             return DataPlace(file.shown, line)
     return DataPlace(file.shown)

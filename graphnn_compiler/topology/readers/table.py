@@ -6,7 +6,7 @@ codes into distinct keys. Not for: opening files; joining, doubling and ordering
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import Problem, count, did_you_mean, listed
 from graphnn_compiler.source import DataPlace
-from graphnn_compiler.topology.graph import Column, Positions, Relations
-from graphnn_compiler.topology.interning import relations_of
+from graphnn_compiler.topology.graph import Column, Relations
+from graphnn_compiler.topology.interning import Codes, relations_of
 from graphnn_compiler.topology.readers.options import KeyType
 
 Places = Callable[[Sequence[int]], list[DataPlace]]
@@ -31,7 +31,7 @@ class RowTable(Protocol):
     @property
     def names(self) -> Sequence[str]: ...
 
-    def keys(self, names: Sequence[str], key_type: KeyType | None) -> tuple[NDArray, list[Positions]]:
+    def keys(self, names: Sequence[str], key_type: KeyType | None) -> tuple[NDArray, list[Codes]]:
         """The distinct keys over the named columns, and each column's codes; a missing key is E212."""
         ...
 
@@ -44,12 +44,12 @@ class RowTable(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RawEdges:
-    """Listed edges. `source` and `target` (int64, (E,)) index `keys`, which are distinct and in any order."""
+    """Listed edges. `source` and `target`, of shape (E,), index `keys`, which are distinct and in any order."""
 
     shown: str
     keys: NDArray
-    source: Positions
-    target: Positions
+    source: Codes
+    target: Codes
     columns: Mapping[str, Column]
     relations: Relations | None
     places: Places
@@ -63,6 +63,16 @@ class RawNodes:
     keys: NDArray
     columns: Mapping[str, Column]
     places: Places
+
+
+def first_repeated(names: Iterable[str]) -> str | None:
+    """The first name that has been there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def sampled(first: Sequence[object], total: int) -> str:

@@ -16,8 +16,8 @@ WORKING_PAIRS = 1 << 22
 _FIRST_ROWS = 1024
 
 
-def by_blocks(n_rows: int, attempt: Callable[[int, int], tuple[Result, int] | None]) -> Iterator[Result]:
-    """`attempt(first, last)` for blocks that cover 0 .. n_rows - 1 in order.
+def by_blocks(n_rows: int, attempt: Callable[[int, int], tuple[Result, int] | None]) -> Iterator[tuple[Result, int]]:
+    """`attempt(first, last)` for blocks that cover 0 .. n_rows - 1 in order, each with its `last`.
 
     It gives a result and the pairs that this took; or None where the block is too large, which it may not do for a
     single row. Blocks shrink after that, and grow where they take little.
@@ -30,7 +30,7 @@ def by_blocks(n_rows: int, attempt: Callable[[int, int], tuple[Result, int] | No
             size = max(1, (last - first) // 2)
             continue
         result, used = outcome
-        yield result
+        yield result, last
         first = last
         if 4 * used <= WORKING_PAIRS:
             size *= 2

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphnn_compiler.topology.graph import EdgeSet, Positions
+from graphnn_compiler.topology.growing import GrowingArray
 from graphnn_compiler.topology.rules.blocks import WORKING_PAIRS
+from graphnn_compiler.topology.rules.components import Components
 from graphnn_compiler.topology.rules.limits import check_growth
-from graphnn_compiler.topology.rules.order import longest_paths, strong_components
 from graphnn_compiler.topology.rules.runs import expand_runs
-from graphnn_compiler.topology.rules.square import Neighbours, distinct, in_neighbours, neighbours
+from graphnn_compiler.topology.rules.square import distinct, in_neighbours
 
 
 def closure(edges: EdgeSet, *, max_edges: int | None = None) -> EdgeSet:
@@ -31,8 +31,8 @@ def closure(edges: EdgeSet, *, max_edges: int | None = None) -> EdgeSet:
     number of ancestors of its source, times a logarithm for sorting.
     """
     sources = in_neighbours(edges, "`closure`")
-    condensed = _Components(sources)
-    condensed.check_foreseen(max_edges)
+    condensed = Components(sources)
+    check_growth("`closure`", int((condensed.size * condensed.ancestors).sum()), max_edges)
     ancestors = _Ancestors(condensed, max_edges)
     degree = ancestors.length[condensed.of_unit] - ~condensed.cyclic[condensed.of_unit]
     row = np.repeat(np.arange(len(degree), dtype=np.int64), degree)
@@ -54,49 +54,15 @@ def _blocks_of(sizes: Positions) -> Iterator[tuple[int, int]]:
         first = last
 
 
-class _Components:
-    """The strong components, numbered so that predecessors come first; sizes, members, and whether each is a cycle."""
-
-    def __init__(self, sources: Neighbours) -> None:
-        n = len(sources)
-        target = np.repeat(np.arange(n, dtype=np.int64), sources.counts)
-        self.n, labels = strong_components(sources)
-        depth = longest_paths(_between(labels[sources.indices], labels[target], self.n))
-        order = np.argsort(depth, kind="stable")
-        number = np.empty(self.n, dtype=np.int64)
-        number[order] = np.arange(self.n)
-        self.depth = depth[order]
-        self.of_unit = number[labels]
-        self.size = np.bincount(self.of_unit, minlength=self.n)
-        self.start = np.cumsum(self.size) - self.size
-        self.members = np.argsort(self.of_unit, kind="stable")
-        self.cyclic = self.size > 1
-        self.cyclic[self.of_unit[target[target == sources.indices]]] = True
-        self.before = _between(self.of_unit[target], self.of_unit[sources.indices], self.n)
-
-    def check_foreseen(self, max_edges: int | None) -> None:
-        """A component leads to itself, and each component on the longest path to it holds at least one ancestor."""
-        within = np.where(self.cyclic, self.size, 0)
-        check_growth("`closure`", int((self.size * (within + self.depth)).sum()), max_edges)
-
-
-def _between(row: NDArray, column: NDArray, n: int) -> Neighbours:
-    """The distinct pairs of different components as rows of columns."""
-    outside = row != column
-    codes = np.unique(row[outside].astype(np.int64) * n + column[outside])
-    return neighbours(*np.divmod(codes, max(n, 1)), n)
-
-
 class _Ancestors:
-    """Of each component the units that lead to it and its own: `flat[start : start + length]`, rising."""
+    """Of each component the units that lead to it and its own: `flat.values[start : start + length]`, rising."""
 
-    def __init__(self, components: _Components, max_edges: int | None) -> None:
+    def __init__(self, components: Components, max_edges: int | None) -> None:
         self.components = components
         self.max_edges = max_edges
         self.start = np.zeros(components.n, dtype=np.int64)
         self.length = np.zeros(components.n, dtype=np.int64)
-        self.flat = np.zeros(max(len(components.of_unit), 1), dtype=np.int32)
-        self._used = 0
+        self.flat = GrowingArray(np.int32)
         self._pairs = -int((~components.cyclic).sum())
         bounds = np.flatnonzero(np.diff(components.depth, prepend=-1, append=-2))
         for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
@@ -106,7 +72,7 @@ class _Ancestors:
         """The units that lead to each of `units`, one after another; a unit itself only where it is on a cycle."""
         component = self.components.of_unit[units]
         place, within = expand_runs(self.length[component])
-        found = self.flat[self.start[component][place] + within].astype(np.int64)
+        found = self.flat.values[self.start[component][place] + within].astype(np.int64)
         leading: Positions = found[(found != units[place]) | self.components.cyclic[component][place]]
         return leading
 
@@ -123,19 +89,12 @@ class _Ancestors:
         own = components.members[start : start + int(size.sum())]
         before, place = components.before.of(np.arange(first, last))
         inherited, within = expand_runs(self.length[before])
-        units = self.flat[self.start[before][inherited] + within]
+        units = self.flat.values[self.start[before][inherited] + within]
         codes = np.concatenate([(components.of_unit[own] - first) * n + own, place[inherited] * n + units])
         component, unit = np.divmod(distinct(codes, (last - first) * n), n)
         length = np.bincount(component, minlength=last - first)
         self._pairs += int((length * size).sum())
         check_growth("`closure`", self._pairs, self.max_edges)
         self.length[first:last] = length
-        self.start[first:last] = self._used + np.cumsum(length) - length
-        self._append(unit)
-
-    def _append(self, units: Positions) -> None:
-        end = self._used + len(units)
-        if end > len(self.flat):
-            self.flat.resize(2 * end, refcheck=False)  # moves the memory, or grows it in place
-        self.flat[self._used : end] = units
-        self._used = end
+        self.start[first:last] = len(self.flat) + np.cumsum(length) - length
+        self.flat.append(unit)

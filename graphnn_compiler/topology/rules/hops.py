@@ -6,6 +6,7 @@ relations are dropped. Not for: lengths of edges that are not 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,34 +14,53 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.topology.graph import Column, EdgeSet, Positions
 from graphnn_compiler.topology.rules.blocks import WORKING_PAIRS, by_blocks
-from graphnn_compiler.topology.rules.limits import check_growth
+from graphnn_compiler.topology.rules.components import Components
+from graphnn_compiler.topology.rules.limits import check_growth, gathered
 from graphnn_compiler.topology.rules.square import Neighbours, distinct, in_neighbours
 
 
 def hops(edges: EdgeSet, low: int, high: int, *, max_edges: int | None = None) -> EdgeSet:
     """The pairs (s, d) whose shortest path from s to d has `low .. high` edges, 0 <= low <= high.
 
-    A unit is at distance 0 from itself. Raises Problem E316 where sources and targets differ, and E308 as soon as more
-    than `max_edges` pairs are found. Breadth first from all targets of a block at once: the time is that of the
+    A unit is at distance 0 from itself. Raises Problem E316 where sources and targets differ, and E308 where there are
+    more than `max_edges` pairs, at once where components or long paths alone make so many, else as soon as so many are
+    found. Breadth first from all targets of a block at once: the time is that of the
     two-step paths from what lies within `high` of each target, times a logarithm for sorting.
     """
-    search = _Search(in_neighbours(edges, "`hops`"), low, high, max_edges)
-    found = list(by_blocks(len(edges.targets), search.block))
+    sources, n = in_neighbours(edges, "`hops`"), len(edges.targets)
+    if max_edges is not None and low <= 1 and n * min(high + 1, n) > max_edges:
+        check_growth("`hops`", _at_least(sources, high) + (n if low == 0 else 0), max_edges)
+    search = _Search(sources, low, high)
+
+    def blocks() -> Iterator[tuple[tuple[Positions, NDArray[np.int32]], int, int]]:
+        for part, last in by_blocks(n, search.block):
+            yield part, len(part[0]), last
+
+    found = gathered("`hops`", blocks, n, max_edges)
     pairs = np.concatenate([codes for codes, _ in found] or [np.zeros(0, np.int64)])
     distance = np.concatenate([steps for _, steps in found] or [np.zeros(0, np.int32)])
     row, column = np.divmod(pairs, max(len(edges.sources), 1))
     return EdgeSet(edges.sources, edges.targets, row, column, {"hops": Column(distance.astype(np.int64))})
 
 
-@dataclass
+def _at_least(sources: Neighbours, high: int) -> int:
+    """A number of pairs at distances 1 .. high that there are for sure.
+
+    The shortest path to a unit has a unit at every distance; and where none to it is as long as `high`, all of its
+    ancestors are in reach.
+    """
+    components = Components(sources)
+    others = components.ancestors - components.cyclic
+    return int((components.size * np.minimum(others, high)).sum())
+
+
+@dataclass(frozen=True)
 class _Search:
     """Pairs are codes: target * n + source."""
 
     sources: Neighbours
     low: int
     high: int
-    max_edges: int | None
-    total: int = 0
 
     def block(self, first: int, last: int) -> tuple[tuple[Positions, NDArray[np.int32]], int] | None:
         """The codes for targets `first .. last - 1`, sorted, with their distances, and how many pairs were reached;
@@ -49,7 +69,7 @@ class _Search:
         reached = _Reached(frontier)
         wanted = [frontier] if self.low == 0 else []
         steps = [0] if self.low == 0 else []
-        n_wanted, step = sum(map(len, wanted)), 0
+        step = 0
         while step < self.high and len(frontier):
             target, unit = np.divmod(frontier, len(self.sources))
             foreseen = len(reached) + int(self.sources.counts[unit].sum())
@@ -60,9 +80,6 @@ class _Search:
             if step >= self.low:
                 wanted.append(frontier)
                 steps.append(step)
-                n_wanted += len(frontier)
-                check_growth("`hops`", self.total + n_wanted, self.max_edges)
-        self.total += n_wanted
         return _ordered(wanted, steps), len(reached)
 
     def _next(self, target: Positions, unit: Positions, first: int, last: int) -> Positions:

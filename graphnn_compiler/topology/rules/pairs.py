@@ -5,14 +5,14 @@ Input: node sets and a condition on edges. Output: an edge set. Not for: conditi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import Problem
-from graphnn_compiler.topology.graph import EdgeSet, NodeSet
-from graphnn_compiler.topology.rules.limits import check_edges
+from graphnn_compiler.topology.graph import EdgeSet, NodeSet, Positions
+from graphnn_compiler.topology.rules.limits import gathered
 
 _AT_ONCE = 1 << 20
 
@@ -39,16 +39,18 @@ def pairs(
             f"`pairs` would try {tried}, above its limit of {limit:,}",
             help="`match`, `within` or `nearest` need not try every pair; or raise the limit: `pairs(.., limit = ..)`",
         )
-    nothing = np.zeros(0, dtype=np.int64)
-    rows, columns = [nothing], [nothing]
-    found = 0
     some = max(1, at_once // max(n_sources, 1))
-    for start in range(0, n_targets, some):
-        block = np.arange(start, min(start + some, n_targets), dtype=np.int64)
-        row, column = np.repeat(block, n_sources), np.tile(np.arange(n_sources, dtype=np.int64), len(block))
-        keep = passes(EdgeSet(sources, targets, row, column))
-        rows.append(row[keep])
-        columns.append(column[keep])
-        found += len(rows[-1])
-        check_edges("`pairs`", found, max_edges)
-    return EdgeSet(sources, targets, np.concatenate(rows), np.concatenate(columns))
+
+    def blocks() -> Iterator[tuple[tuple[Positions, Positions], int, int]]:
+        for start in range(0, n_targets, some):
+            block = np.arange(start, min(start + some, n_targets), dtype=np.int64)
+            row, column = np.repeat(block, n_sources), np.tile(np.arange(n_sources, dtype=np.int64), len(block))
+            keep = passes(EdgeSet(sources, targets, row, column))
+            yield (row[keep], column[keep]), int(keep.sum()), start + len(block)
+
+    found = gathered("`pairs`", blocks, n_targets, max_edges)
+    nothing = np.zeros(0, dtype=np.int64)
+    row, column = (
+        (np.concatenate([nothing, *part]) for part in zip(*found, strict=True)) if found else (nothing, nothing)
+    )
+    return EdgeSet(sources, targets, row, column)

@@ -6,6 +6,7 @@ relations are dropped. Not for: weighted walks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy import sparse
 from graphnn_compiler.diagnostics import Problem, count
 from graphnn_compiler.topology.graph import Column, EdgeSet, Positions
 from graphnn_compiler.topology.rules.blocks import WORKING_PAIRS, by_blocks
-from graphnn_compiler.topology.rules.limits import check_growth
+from graphnn_compiler.topology.rules.limits import gathered
 from graphnn_compiler.topology.rules.square import Neighbours, in_neighbours
 
 _EXACT_IN_FLOAT64 = 2.0**53
@@ -29,8 +30,13 @@ def walks(edges: EdgeSet, length: int, *, max_edges: int | None = None) -> EdgeS
     Raises Problem E316 where sources and targets differ, E318 where a number of walks does not fit in int64, and E308
     as soon as more than `max_edges` pairs are found. Sparse products by blocks of targets, `length` - 1 of them.
     """
-    search = _Powers(in_neighbours(edges, "`walks`"), length, max_edges)
-    found = list(by_blocks(len(edges.targets), search.block))
+    search, n = _Powers(in_neighbours(edges, "`walks`"), length), len(edges.targets)
+
+    def blocks() -> Iterator[tuple[tuple[Positions, Positions, NDArray[np.uint64]], int, int]]:
+        for part, last in by_blocks(n, search.block):
+            yield part, len(part[0]), last
+
+    found = gathered("`walks`", blocks, n, max_edges)
     if not found:
         return EdgeSet(edges.sources, edges.targets, edges.row, edges.column, {"value": Column(edges.row)})
     row, column, value = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -42,8 +48,6 @@ def walks(edges: EdgeSet, length: int, *, max_edges: int | None = None) -> EdgeS
 class _Powers:
     sources: Neighbours
     length: int
-    max_edges: int | None
-    total: int = 0
 
     def __post_init__(self) -> None:
         self._step = self.sources.matrix(np.float64)
@@ -61,8 +65,6 @@ class _Powers:
             if power.nnz == 0:
                 break
         used = max(used, power.nnz)
-        self.total += power.nnz
-        check_growth("`walks`", self.total, self.max_edges)
         row, column, value = _entries(power)
         if value.size and value.max() >= _EXACT_IN_FLOAT64:
             return (row + first, column, self._whole(first, last, row, column, value)), used

@@ -1,0 +1,47 @@
+"""Ops that are one compiled loop: the same loop runs in every linker.
+
+Not for: the loops, formulas of gradients.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
+
+from graphnn_compiler.backend.kernels.native import Loop, kernels_digest
+from graphnn_compiler.backend.memory import keep_freed_arrays
+
+
+class CompiledOp(Op):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
+    """An Op whose outputs are what a compiled function returns for its inputs."""
+
+    @abstractmethod
+    def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
+        """A name that no other function has, the compiled function of a node, and the loops that it calls.
+
+        The function takes the inputs, arrays or None, and returns one array, or a tuple of the outputs.
+        """
+
+    def index_dtype(self, node: Apply) -> str:
+        """The type of the indices that the loops take."""
+        return "int32"
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
+        _, kernel, _ = self.kernel(node)
+        results = kernel(*inputs)
+        for storage, value in zip(output_storage, results if len(node.outputs) > 1 else [results], strict=True):
+            storage[0] = value
+
+
+@register_funcify_and_cache_key(CompiledOp)  # type: ignore[untyped-decorator]
+def _numba_kernel(op: CompiledOp, node: Apply, **kwargs: Any) -> tuple[Any, str]:
+    keep_freed_arrays()
+    name, kernel, loops = op.kernel(node)
+    for loop in loops:  # a function that comes out of the cache expects to find them
+        loop.prepare(node.outputs[0].type.dtype, op.index_dtype(node))
+    return kernel, f"{name}:{kernels_digest()}"

@@ -1,0 +1,112 @@
+"""Vectors of numbers as a type of numba's: what a compiled loop holds in registers.
+
+`load(array, offset, n)` takes n neighbouring numbers out of a one-dimensional contiguous array, n being a literal; the
+other functions compute with what it returns. A vector may be wider than a register of the machine: LLVM then holds it
+in several. Nothing here tests a bound. Not for: loops, memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, models, register_model
+
+_REORDERED = ("reassoc", "nsz")
+"""A horizontal sum may take any order; the compiler settles it once."""
+
+
+class Lanes(types.Type):  # type: ignore[misc] # numba ships no types
+    """n numbers of one scalar type, in the vector registers of the machine."""
+
+    def __init__(self, scalar: types.Float, n: int) -> None:
+        self.scalar, self.n = scalar, n
+        super().__init__(name=f"Lanes({scalar}, {n})")
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: Lanes) -> None:
+        scalar = dmm.lookup(fe_type.scalar).get_value_type()
+        super().__init__(dmm, fe_type, ir.VectorType(scalar, fe_type.n))
+
+
+def _place(context: Any, builder: Any, array_type: Any, array: Any, offset: Any, lanes: Lanes) -> Any:
+    """The address of `array[offset]` as that of a vector."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [offset]), context.get_value_type(lanes).as_pointer())
+
+
+def _item_size(context: Any, scalar: types.Float) -> int:
+    return int(context.get_abi_sizeof(context.get_value_type(scalar)))
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def load(typing_context: Any, array: Any, offset: Any, n: Any) -> Any:
+    """array[offset : offset + n]; n is a literal, the array contiguous."""
+    if not isinstance(n, types.IntegerLiteral):
+        return None
+    lanes = Lanes(array.dtype, n.literal_value)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _place(context, builder, array, arguments[0], arguments[1], lanes)
+        return builder.load(place, align=_item_size(context, lanes.scalar))
+
+    return lanes(array, offset, n), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
+    """array[offset : offset + n] = vector."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _place(context, builder, array, arguments[0], arguments[1], vector)
+        builder.store(arguments[2], place, align=_item_size(context, vector.scalar))
+        return context.get_dummy_value()
+
+    return types.none(array, offset, vector), generate
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def splat(typing_context: Any, value: Any, n: Any) -> Any:
+    """A vector of n times the same number; n is a literal."""
+    if not isinstance(n, types.IntegerLiteral):
+        return None
+    lanes = Lanes(value, n.literal_value)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector_type = context.get_value_type(lanes)
+        first = builder.insert_element(ir.Constant(vector_type, ir.Undefined), arguments[0], ir.IntType(32)(0))
+        pattern = ir.Constant(ir.VectorType(ir.IntType(32), lanes.n), None)
+        return builder.shuffle_vector(first, ir.Constant(vector_type, ir.Undefined), pattern)
+
+    return lanes(value, n), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def multiply_add(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c of three vectors, in one rounding where the machine has an instruction for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector_type = context.get_value_type(c)
+        name = f"llvm.fmuladd.v{c.n}f{c.scalar.bitwidth}"
+        function_type = ir.FunctionType(vector_type, [vector_type] * 3)
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        return builder.call(function, arguments)
+
+    return c(a, b, c), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def total(typing_context: Any, vector: Any) -> Any:
+    """The sum of a vector's numbers."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        scalar = context.get_value_type(vector.scalar)
+        name = f"llvm.vector.reduce.fadd.v{vector.n}f{vector.scalar.bitwidth}"
+        function_type = ir.FunctionType(scalar, [scalar, context.get_value_type(vector)])
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        return builder.call(function, [scalar(0.0), arguments[0]], fastmath=_REORDERED)
+
+    return vector.scalar(vector), generate

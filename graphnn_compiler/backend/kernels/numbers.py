@@ -1,0 +1,331 @@
+"""Sums along edges that each have one number as weight, over all columns (batch and channels) of a unit alike.
+
+A row's sums are held in vector registers, up to 64 columns at a time, while its edges are walked once. Rows are divided
+into chunks of about equally many edges, which threads share; every sum lies within one row, or is put together edge by
+edge in one order, so that results have the same bits with any number of threads.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from graphnn_compiler.backend.kernels.activations import FUSED, activate_in_place
+from graphnn_compiler.backend.kernels.lanes import load, multiply_add, splat, store, total
+from graphnn_compiler.backend.kernels.native import Loop
+from graphnn_compiler.backend.kernels.primitives import (
+    CACHED_NUMBERS,
+    compiled,
+    flat,
+    flat_or_none,
+    group_of,
+    number_of,
+    strided,
+)
+
+SORTED_BELOW = 32
+"""Columns below which rows are walked in order of degree: there a mispredicted end of a row costs more than cache."""
+
+WINDOW = 1024
+"""Rows among which `order` sorts, counted from the first row of a chunk."""
+
+# Rows are walked inside the functions of one width, as a call for every row would pass all arrays each time.
+
+
+@compiled
+def _step(width: Any) -> Any:
+    """Rows to walk in one go: a window where they are sorted."""
+    return np.uintp(WINDOW if width < np.uintp(SORTED_BELOW) else max(1, CACHED_NUMBERS // width))
+
+
+@compiled
+def _row(position: Any, width: Any, order: Any) -> Any:
+    return np.uintp(order[position]) if width < np.uintp(SORTED_BELOW) else position
+
+
+def _for_all_columns(make: Any) -> Any:
+    """Calls for all columns of some rows, 64, 16, 4 or 1 at a time, so that no vector reaches beyond a row."""
+    do_64, do_16, do_4, do_1 = (make(n) for n in (64, 16, 4, 1))
+
+    @compiled
+    def do_all(width: Any, walk: Any, arrays: Any) -> None:
+        column = np.uintp(0)
+        while width - column >= np.uintp(64):
+            do_64(column, width, walk, arrays)
+            column += np.uintp(64)
+        while width - column >= np.uintp(16):
+            do_16(column, width, walk, arrays)
+            column += np.uintp(16)
+        while width - column >= np.uintp(4):
+            do_4(column, width, walk, arrays)
+            column += np.uintp(4)
+        while width - column >= np.uintp(1):
+            do_1(column, width, walk, arrays)
+            column += np.uintp(1)
+
+    return do_all
+
+
+# ------------------------------------------------------------------ forward
+
+
+def _row_sums(n: int) -> Any:
+    @compiled
+    def sum_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
+        """n columns of y[t] = bias[t] + the sum over the edges of row t, for the rows at positions first .. last."""
+        first, last, indptr, order = walk
+        y, bias, weights, indices, coefficients, groups, x = arrays
+        for position in range(first, last):
+            t = _row(position, width, order)
+            sums = splat(number_of(bias, t), n)
+            for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
+                value = number_of(weights, group_of(groups, e)) * number_of(coefficients, e)
+                sums = multiply_add(splat(value, n), load(x, np.uintp(indices[e]) * width + column, n), sums)
+            store(y, t * width + column, sums)
+
+    return sum_columns
+
+
+_sum_columns = _for_all_columns(_row_sums)
+
+
+@compiled
+def _sum_numbers(walk: Any, arrays: Any) -> None:
+    """The same for a width of 1, where a sum in a scalar register takes half the time."""
+    first, last, indptr, order = walk
+    y, bias, weights, indices, coefficients, groups, x = arrays
+    for position in range(first, last):
+        t = np.uintp(order[position])
+        number = number_of(bias, t)
+        for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
+            value = number_of(weights, group_of(groups, e)) * number_of(coefficients, e)
+            number += value * x[np.uintp(indices[e])]
+        y[t] = number
+
+
+def _make_dot(dtype: str) -> Any:
+    activate = activate_in_place(dtype)
+
+    @compiled
+    def number_dot(
+        chunk: Any, y: Any, bias: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, x: Any, indptr: Any,
+        order: Any, bounds: Any, width: Any, activation: Any,
+    ) -> None:  # fmt: skip
+        start, edges = strided(bias, 0), (strided(weights, 1), strided(coefficients, 1), strided(groups, 0))
+        arrays = y, start, edges[0], indices, edges[1], edges[2], x
+        step, last = _step(width), np.uintp(bounds[chunk + np.uintp(1)])
+        for begin in range(np.uintp(bounds[chunk]), last, step):
+            end = min(begin + step, last)
+            walk = begin, end, indptr, order
+            if width == np.uintp(1):
+                _sum_numbers(walk, arrays)
+            else:
+                _sum_columns(width, walk, arrays)
+            activate(y, begin * width, end * width, activation)
+
+    return number_dot
+
+
+DOT = Loop("number_dot", "fffififiibnn", _make_dot)
+
+
+@cache
+def number_dot(activation: str) -> Any:
+    """The function y[t, b, i] = f(bias[t] + sum over the edges e of row t of c_e w[g_e] x[s_e, b, i]).
+
+    weights (n_groups,) or None for ones, bias (T,) or None for zeros, x (S, B, C), the arrays of an orientation
+    -> y (T, B, C). f is the activation of this name.
+    """
+    number, call = FUSED.index(activation), DOT.call
+
+    @compiled
+    def dot(
+        weights: Any, bias: Any, x: Any,
+        indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any,
+    ) -> Any:  # fmt: skip
+        n_rows, width = len(indptr) - 1, x.shape[1] * x.shape[2]
+        y = np.empty(n_rows * width, x.dtype)
+        values, start = flat_or_none(weights), flat_or_none(bias)
+        arrays = y, start, values, indices, coefficients, groups, flat(x), indptr, order, bounds, width, number
+        call(arrays, len(bounds) - 1, len(indices) * width)
+        return y.reshape(n_rows, x.shape[1], x.shape[2])
+
+    return dot
+
+
+# ------------------------------------------------------------------ backward
+
+
+def _row_gradients(n: int) -> Any:
+    @compiled
+    def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
+        """n columns of gx[s] for the rows at positions first .. last, and their share in the products of the edges."""
+        first, last, indptr, order = walk
+        gx, products, weights, indices, coefficients, groups, slots, x, gy = arrays
+        for position in range(first, last):
+            s = _row(position, width, order)
+            values, zeros = load(x, s * width + column, n), splat(gx.dtype.type(0), n)
+            sums = zeros
+            for e in range(np.uintp(indptr[s]), np.uintp(indptr[s + np.uintp(1)])):
+                slopes = load(gy, np.uintp(indices[e]) * width + column, n)
+                sums = multiply_add(
+                    splat(number_of(weights, group_of(groups, e)) * number_of(coefficients, e), n), slopes, sums
+                )
+                product = number_of(coefficients, e) * total(multiply_add(values, slopes, zeros))
+                products[group_of(slots, e)] += product
+            store(gx, s * width + column, sums)
+
+    return add_columns
+
+
+_add_columns = _for_all_columns(_row_gradients)
+
+
+def _make_gradients(dtype: str) -> Any:
+    @compiled
+    def number_gradients(
+        chunk: Any, gx: Any, products: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, slots: Any,
+        x: Any, gy: Any, indptr: Any, order: Any, bounds: Any, width: Any,
+    ) -> None:  # fmt: skip
+        edges = strided(weights, 1), strided(coefficients, 1), strided(groups, 0), strided(slots, 0)
+        arrays = gx, products, edges[0], indices, edges[1], edges[2], edges[3], x, gy
+        step, last = _step(width), np.uintp(bounds[chunk + np.uintp(1)])
+        for begin in range(np.uintp(bounds[chunk]), last, step):
+            _add_columns(width, (begin, min(begin + step, last), indptr, order), arrays)
+
+    return number_gradients
+
+
+GRADIENTS = Loop("number_gradients", "fffifiiffiibn", _make_gradients)
+
+
+def _make_scatter(dtype: str) -> Any:
+    @compiled
+    def number_scatter(
+        piece: Any, gx: Any, sums: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, x: Any, gy: Any,
+        indptr: Any, order: Any,
+    ) -> None:  # fmt: skip
+        """The gradients for a width of 1, into the sources: one thread, but no fetches through a permutation."""
+        values, factors, places = strided(weights, 1), strided(coefficients, 1), strided(groups, 0)
+        for position in range(np.uintp(len(order))):
+            t = np.uintp(order[position])
+            slope = gy[t]
+            for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
+                s = np.uintp(indices[e])
+                g, scaled = group_of(places, e), number_of(factors, e) * slope
+                gx[s] += number_of(values, g) * scaled
+                sums[g] += x[s] * scaled
+
+    return number_scatter
+
+
+SCATTER = Loop("number_scatter", "fffififfii", _make_scatter)
+
+
+@compiled
+def _add_groups(sums: Any, products: Any, groups: Any) -> None:
+    for e in range(np.uintp(len(products))):
+        sums[np.uintp(groups[e])] += products[e]
+
+
+def _gradients(shared: bool) -> Any:
+    gradients_call, scatter_call = GRADIENTS.call, SCATTER.call
+
+    @compiled
+    def gradients(
+        weights: Any, x: Any, gy: Any,
+        indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any,
+        indptr_t: Any, indices_t: Any, coefficients_t: Any, groups_t: Any, order_t: Any, bounds_t: Any,
+    ) -> Any:  # fmt: skip
+        if x.shape[1:] != gy.shape[1:]:
+            raise ValueError("x and the gradient of y differ in batch or channels")
+        n_rows, width = x.shape[0], x.shape[1] * x.shape[2]
+        values, sources, slopes, sums = flat(weights), flat(x), flat(gy), np.zeros(len(weights), x.dtype)
+        if width == 1:
+            gx = np.zeros(n_rows, x.dtype)
+            scatter_call((gx, sums, values, indices, coefficients, groups, sources, slopes, indptr, order), 1, 0)
+            return sums, gx.reshape(n_rows, x.shape[1], x.shape[2])
+        gx = np.empty(n_rows * width, x.dtype)
+        # an edge with a weight of its own adds to it at once; those of edges that share one are added up afterwards
+        slots = None if shared else groups_t
+        products = np.zeros(len(indices_t), x.dtype) if shared else sums
+        gradients_call((
+            gx, products, values, indices_t, coefficients_t, groups_t, slots, sources, slopes,
+            indptr_t, order_t, bounds_t, width,
+        ), len(bounds_t) - 1, 2 * len(indices_t) * width)  # fmt: skip
+        if shared:
+            _add_groups(sums, products, groups_t)
+        return sums, gx.reshape(n_rows, x.shape[1], x.shape[2])
+
+    return gradients
+
+
+number_gradients = _gradients(shared=False)
+"""Both gradients of `number_dot`, as `EdgeGradients` has them, where every edge has a weight of its own."""
+
+shared_number_gradients = _gradients(shared=True)
+"""The same where `groups` says which weight an edge has."""
+
+
+# ------------------------------------------------------------------ the gradient by the weights alone
+
+
+def _row_products(n: int) -> Any:
+    @compiled
+    def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
+        """The share of n columns in the products of the edges of the rows at positions first .. last."""
+        first, last, indptr, order = walk
+        products, indices, coefficients, x, gy = arrays
+        zeros = splat(products.dtype.type(0), n)
+        for position in range(first, last):
+            t = _row(position, width, order)
+            slopes = load(gy, t * width + column, n)
+            for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
+                values = load(x, np.uintp(indices[e]) * width + column, n)
+                products[e] += number_of(coefficients, e) * total(multiply_add(values, slopes, zeros))
+
+    return add_columns
+
+
+_add_products = _for_all_columns(_row_products)
+
+
+def _make_outer(dtype: str) -> Any:
+    @compiled
+    def number_outer(
+        chunk: Any, products: Any, indices: Any, coefficients: Any, x: Any, gy: Any, indptr: Any, order: Any,
+        bounds: Any, width: Any,
+    ) -> None:  # fmt: skip
+        arrays = products, indices, strided(coefficients, 1), x, gy
+        step, last = _step(width), np.uintp(bounds[chunk + np.uintp(1)])
+        for begin in range(np.uintp(bounds[chunk]), last, step):
+            _add_products(width, (begin, min(begin + step, last), indptr, order), arrays)
+
+    return number_outer
+
+
+OUTER = Loop("number_outer", "fifffiibn", _make_outer)
+_outer_call = OUTER.call
+
+
+@compiled
+def number_outer(
+    x: Any, gy: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any, n_groups: Any
+) -> Any:
+    """S[g] = sum over the edges e with g_e = g of c_e <x[s_e], gy[t_e]>, a scalar product over batch and channels.
+
+    x (S, B, C), gy (T, B, C), n_groups (integer, shape ()) -> (n_groups,).
+    """
+    if x.shape[1:] != gy.shape[1:]:
+        raise ValueError("x and the gradient of y differ in batch or channels")
+    products = np.zeros(len(indices), x.dtype)
+    width = x.shape[1] * x.shape[2]
+    arrays = products, indices, coefficients, flat(x), flat(gy), indptr, order, bounds, width
+    _outer_call(arrays, len(bounds) - 1, len(indices) * width)
+    if groups is None:
+        return products
+    sums = np.zeros(n_groups.item(), x.dtype)
+    _add_groups(sums, products, groups)
+    return sums

@@ -1,0 +1,85 @@
+"""What all loops share: how they are compiled, an edge's value, and how work is divided among threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numba import njit
+from numba.core import types
+from numba.extending import overload
+from numba.np.ufunc.parallel import _iget_num_threads
+
+_Loop = TypeVar("_Loop", bound=Callable[..., Any])
+
+# `contract` makes a multiplication and an addition one instruction; `reassoc` and `nsz` let a sum over the batch, or at
+# batch one over a row's edges, run in vector lanes. The compiler settles the order of summation once, so that equal
+# inputs give equal bits in every run on one machine. Infinities and NaN keep their meaning: no flag assumes them away.
+FAST_MATH = {"contract", "reassoc", "nsz"}
+compiled: Callable[[_Loop], _Loop] = njit(fastmath=FAST_MATH)
+compiled_parallel: Callable[[_Loop], _Loop] = njit(fastmath=FAST_MATH, parallel=True)
+
+CACHED_NUMBERS = 8192
+"""Numbers of a result that are made in one go, so that what follows finds them in the nearest cache."""
+
+N_PIECES = 64
+"""Pieces of units that threads share: a fixed number, as the order of sums must not depend on the threads."""
+
+PARALLEL_FROM = 500_000
+"""Multiplications from which a second thread pays: below, waking it costs more than it does."""
+
+
+@compiled
+def pays_in_parallel(n_products: Any) -> Any:
+    # with one thread the loop must not enter the threading layer, which does not survive a fork
+    return n_products >= PARALLEL_FROM and _iget_num_threads() > 1
+
+
+@compiled
+def strided(values: Any, absent: Any) -> Any:
+    """`values` and the step between them; of an array that was left out, the number `absent` and step 0.
+
+    So an optional array costs no branch on any edge, and the compiler need not make a loop for every combination.
+    """
+    if len(values):
+        return values, np.uintp(1)
+    one = np.empty(1, values.dtype)
+    one[0] = absent
+    return one, np.uintp(0)
+
+
+@compiled
+def number_of(strided_values: Any, position: Any) -> Any:
+    values, step = strided_values
+    return values[position * step]
+
+
+@compiled
+def group_of(strided_groups: Any, edge: Any) -> Any:
+    """The group of an edge; its own number where groups were left out (as 0)."""
+    groups, step = strided_groups
+    return np.uintp(groups[edge * step]) + edge * (np.uintp(1) - step)
+
+
+@compiled
+def flat(x: Any) -> Any:
+    """An array as a contiguous one-dimensional one, a copy where it is not contiguous."""
+    return np.ascontiguousarray(x).reshape(x.size)
+
+
+def flat_or_none(x: Any) -> Any:
+    """`flat(x)`, or None for None."""
+    return None if x is None else flat(x)
+
+
+@overload(flat_or_none)  # type: ignore[untyped-decorator]
+def _flat_or_none(x: Any) -> Any:
+    # one of two functions by type: numba does not prune the branch of one that tests for None
+    def none(x: Any) -> Any:
+        return None
+
+    def contiguous(x: Any) -> Any:
+        return flat(x)
+
+    return none if isinstance(x, types.NoneType) else contiguous
