@@ -1,7 +1,7 @@
 """The speed of sparse layers and networks beside every peer that is installed, as Markdown and SVG.
 
     python benchmarks/speed.py setup [NAME ..]        environments of the peers (all, or these)
-    python benchmarks/speed.py [--out docs/benchmarks.md] [--quick] [--only NAME ..] [--parts PART ..]
+    python benchmarks/speed.py [--out docs/benchmarks-speed.md] [--quick] [--only NAME ..] [--parts PART ..]
 
 Each peer runs in an environment of its own, made from benchmarks/peers/requirements-NAME.txt; the C reference kernels
 need gcc. A peer that is not installed is left out, and the report says so. Every result is compared with SciPy's before

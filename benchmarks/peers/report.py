@@ -96,7 +96,7 @@ def _head(found: Results) -> str:
     settings = found.settings
     lines = [
         "# Speed beside the peers",
-        "Written by `python benchmarks/speed.py --out docs/benchmarks.md`; not edited by hand.",
+        "Written by `python benchmarks/speed.py --out FILE`, not by hand; [development.md](development.md) says how.",
         f"One sparse layer, y = A x + b, of {settings.units:,} units with in-degree 2 to 6"
         + (f" ({found.layers.n_edges:,} edges)" if found.layers else "")
         + f", float32, sources drawn from the whole layer (seed {settings.seed}). Backward gives the gradients of the"

@@ -9,7 +9,8 @@ import numpy as np
 import pytensor
 from numpy.typing import NDArray
 
-from graphnn_compiler.backend.csr_dot import EdgeStructure, edge_dot
+from graphnn_compiler.backend.csr_dot import edge_dot
+from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.csr import Csr
 from peers.layer import Layer
 from peers.problem import Problem
@@ -25,7 +26,7 @@ def symbolic_layer(problem: Problem, w: Any, b: Any, x: Any) -> Any:
     """y (units, batch, 1) of w (E,), b (units,) and x (units, batch, 1)."""
     csr = Csr(problem.indptr, problem.indices, (problem.units, problem.units))
     structure = EdgeStructure(csr, None, None, problem.n_edges)
-    return edge_dot(w, x, structure) + b.dimshuffle(0, "x", "x")
+    return edge_dot(w, x, structure, bias=b)
 
 
 def layer(problem: Problem) -> Layer:
