@@ -10,8 +10,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from peers import measure, problem, registry, report, svg
-from peers.adapters import c_reference, scipy_csr
+from peers import measure, networks, problem, registry, report, svg
+from peers.adapters import c_reference, ours_networks, scipy_csr
+from scipy.sparse import csr_array
+from scipy.special import log_softmax
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, str(ROOT / "benchmarks" / "speed.py")]
@@ -86,6 +88,38 @@ def test_the_kernels_of_the_c_reference_agree(
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("GNN_BENCH_CACHE", str(tmp_path))
     assert checked(c_reference, units, batch, tmp_path) == number
+
+
+def sparse_tanh(arrays: dict[str, np.ndarray], number: int, signal: np.ndarray) -> np.ndarray:
+    """signal (units, batch) through sparse layer `number`."""
+    names = (f"{name}_{number}" for name in ("weights", "indices", "indptr"))
+    return np.tanh(csr_array(tuple(arrays[name] for name in names)) @ signal + arrays[f"bias_{number}"][:, None])
+
+
+def first_loss(name: str, arrays: dict[str, np.ndarray]) -> float:
+    signal = arrays["x"].T.astype(float)
+    if name == "deep":
+        for number in range(networks.DEPTH):
+            signal = sparse_tanh(arrays, number, signal)
+        return float(np.mean((signal - arrays["truth"].T) ** 2))
+    hidden = np.tanh(arrays["first"].T @ signal + arrays["first_bias"][:, None])
+    logits = sparse_tanh(arrays, 0, hidden).T @ arrays["last"] + arrays["last_bias"]
+    return float(-log_softmax(logits, axis=1)[np.arange(len(logits)), arrays["truth"]].mean())
+
+
+@pytest.mark.parametrize("name", ["wired", "deep", "gcn"])
+def test_our_networks_learn(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    networks.write(folder, name, 140, 3, seed=0)
+    training = ours_networks.NETWORKS[name]["program"](folder, 0.0)
+    start = networks.read(folder)
+    losses = [training.step() for _ in range(3)]
+    assert losses[0] > losses[1] > losses[2]
+    if name != "gcn":
+        assert np.isclose(losses[0], first_loss(name, start), rtol=1e-5)
+    values = training.values()
+    assert values.keys() == start.keys() - {"x", "truth"} - {key for key in start if key.startswith("ind")}
+    assert all(np.abs(values[key] - start[key]).max() > 0 for key in values)
 
 
 def test_what_goes_into_the_rounds() -> None:

@@ -80,7 +80,8 @@ def deep(folder: Path, drop: float) -> Training:
     arrays = read(folder)
     program = DEEP.format(units=len(arrays["bias_0"]))
     net = gnn.build(program, data={f"h{number}.only": pairs(arrays, number) for number in range(DEPTH)})
-    names = {f"h{number}.{kind}": f"{kind}_{number}" for number in range(DEPTH) for kind in ("weights", "bias")}
+    names = {f"h{number}.only.weights": f"weights_{number}" for number in range(DEPTH)}
+    names |= {f"h{number}.bias": f"bias_{number}" for number in range(DEPTH)}
     return training(net, "deep", arrays, names, arrays)
 
 

@@ -41,7 +41,7 @@ def training(name: str, parameters: Mapping[str, Any], loss: Callable[..., Any],
         cost.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return float(cost)
+        return float(cost.detach())
 
     return Training(step, lambda: {key: value.detach().numpy().copy() for key, value in parameters.items()})
 
