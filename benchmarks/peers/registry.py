@@ -107,10 +107,14 @@ def set_up(names: list[str], environments: Path) -> list[str]:
 
     pip is the one of each new environment, with the settings and indexes that it finds.
     """
-    wanted = {peer.environment: peer for peer in PEERS if peer.environment is not None}
+    wanted = {peer.environment: peer for peer in PEERS if peer.environment}
     failed = []
     for name in names or list(wanted):
-        peer = wanted[name]
+        peer = wanted.get(name)
+        if peer is None:
+            print(f"{name}: no such environment; there are {', '.join(wanted)}")
+            failed.append(name)
+            continue
         python = next((found for found in map(shutil.which, peer.pythons) if found), None)
         if python is None:
             print(f"{name}: needs one of {', '.join(peer.pythons)} on PATH")
