@@ -1,0 +1,47 @@
+"""This project's sparse dot as one compiled PyTensor function; inputs are shared variables, outputs are borrowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytensor
+from numpy.typing import NDArray
+
+from graphnn_compiler.backend.csr_dot import edge_dot
+from graphnn_compiler.backend.structure import EdgeStructure
+from graphnn_compiler.topology.csr import Csr
+from peers.layer import Layer
+from peers.problem import Problem
+
+LAYOUT = "units x batch"
+
+
+def version() -> str:
+    return f"this project on PyTensor {pytensor.__version__}"
+
+
+def symbolic_layer(problem: Problem, w: Any, b: Any, x: Any) -> Any:
+    """y (units, batch, 1) of w (E,), b (units,) and x (units, batch, 1)."""
+    csr = Csr(problem.indptr, problem.indices, (problem.units, problem.units))
+    structure = EdgeStructure(csr, None, None, problem.n_edges)
+    return edge_dot(w, x, structure, bias=b)
+
+
+def layer(problem: Problem) -> Layer:
+    w, b = (pytensor.shared(array, borrow=True) for array in (problem.weights, problem.bias))
+    signals = (problem.x[:, :, None], problem.gy[:, :, None])
+    x, gy = (pytensor.shared(array, borrow=True, shape=(problem.units, None, 1)) for array in signals)
+    y = symbolic_layer(problem, w, b, x)
+    gradients = pytensor.grad(None, [w, b, x], known_grads={y: gy})
+    forward = pytensor.function([], pytensor.Out(y, borrow=True))
+    both = pytensor.function([], [pytensor.Out(result, borrow=True) for result in (y, *gradients)])
+    return Layer(forward, both, without_channels)
+
+
+def without_channels(results: Any) -> list[NDArray]:
+    return [array[:, :, 0] if array.ndim == 3 else array for array in map(np.asarray, results)]
+
+
+FORMULATIONS: dict[str, Callable[[Problem], Any]] = {"edge_dot": layer}
