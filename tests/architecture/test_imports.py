@@ -48,6 +48,7 @@ MUST_NOT_KNOW: dict[str, tuple[str, ...]] = {
     # the oracle of the tests must share nothing with what it judges
     "backend.reference": ("pytensor", "numba", "scipy", "backend.symbolic", "backend.csr_dot", "backend.kernels"),
     "backend.kernels": ("pytensor", "topology"),
+    "backend.float32": ("pytensor", "topology", "scipy"),
     "backend.csr_dot": ("topology.plan",),
 }
 """Module or folder -> the modules and libraries that it must not import, whatever its layer may."""
@@ -66,8 +67,8 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
     "pytensor": ("backend", "network"),
-    # the loops behind the sparse products
-    "numba": ("backend.kernels",),
+    # the loops behind the sparse products, and the functions of one number
+    "numba": ("backend.kernels", "backend.float32"),
 }
 """Library -> the modules or folders that may import it. Another library needs a line here and one in pyproject.toml."""
 
