@@ -167,16 +167,20 @@ def tanh32(x: Any) -> Any:
 
 
 @_compiled
-def _normal_tail(t: Any) -> Any:
-    """Phi(-t), t of 0..15, as e^-(t^2 / 2) / w: e^r - 1, n and w, where e^r 2^n is the power of e.
+def _square(x: Any) -> Any:
+    """x^2 as an exact high part and a low part."""
+    high = np.int32(np.float32(x).view(np.int32) & np.int32(-4096)).view(np.float32)  # 12 bits
+    return high * high, (x - high) * (x + high)
+
+
+@_compiled
+def _normal_tail(t: Any, high: Any, low: Any) -> Any:
+    """Phi(-t), t of 0..15, as e^r 2^n / w: e^r - 1, n and w, from t and t^2 / 2 = high + low.
 
     w is sqrt(2 pi) t and a rational function that falls from 2 to 0, whose errors fade where t is large.
     """
-    high = np.int32(np.float32(t).view(np.int32) & np.int32(-4096)).view(np.float32)  # 12 bits: its square is exact
-    low = _HALF * (t - high) * (t + high)
-    square = _HALF * high * high
-    n, whole = _halvings(-(square + low))
-    r = _rest(-square, whole) - low
+    n, whole = _halvings(-(high + low))
+    r = _rest(-high, whole) - low
     p = _F(4.68892744e-3) * t + _F(5.61395101e-2)
     p = p * t + _F(0.312574565)
     p = p * t + _F(0.946316183)
@@ -190,32 +194,45 @@ def _normal_tail(t: Any) -> Any:
 
 
 @_compiled
-def _tail_distance(x: Any) -> Any:
+def _tail_at(x: Any) -> Any:
+    """t = |x|, 15 at most, from where t Phi(-t) rounds to 0, and the parts of Phi(-t)."""
     t = abs(x)
-    return _F(15) if t > _F(15) else t  # 15 Phi(-15) rounds to 0
+    t = _F(15) if t > _F(15) else t
+    high, low = _square(t)
+    less_one, n, w = _normal_tail(t, _HALF * high, _HALF * low)
+    return t, less_one, n, w
 
 
 @_compiled
 def normal_cdf32(x: Any) -> Any:
-    """Phi(x), the distribution function of the standard normal distribution: erfc(-x / sqrt 2) / 2."""
-    less_one, n, w = _normal_tail(_tail_distance(x))
+    """Phi(x), the distribution function of the standard normal distribution."""
+    _, less_one, n, w = _tail_at(x)
     tail = _scaled((less_one + _ONE) / w, n)
     return _ONE - tail if x > _ZERO else tail
 
 
 @_compiled
+def erfc32(x: Any) -> Any:
+    """The complementary error function, 2 Phi(-sqrt(2) x)."""
+    size = abs(x)
+    size = _F(10.5) if size > _F(10.5) else size  # erfc 10.5 rounds to 0
+    high, low = _square(size)
+    less_one, n, w = _normal_tail(_F(1.41421356) * size, high, low)
+    tail = _scaled((less_one + _ONE) / (_HALF * w), n)
+    return _F(2) - tail if x < _ZERO else tail
+
+
+@_compiled
 def gelu32(x: Any) -> Any:
     """x Phi(x) (Hendrycks and Gimpel 2016)."""
-    t = _tail_distance(x)
-    less_one, n, w = _normal_tail(t)
+    t, less_one, n, w = _tail_at(x)
     return (_ZERO if x < _ZERO else x) - _scaled((t * less_one + t) / w, n)
 
 
 @_compiled
 def gelu_slope32(x: Any) -> Any:
     """The derivative of `gelu32`, Phi(x) + x Phi'(x)."""
-    t = _tail_distance(x)
-    less_one, n, w = _normal_tail(t)
+    t, less_one, n, w = _tail_at(x)
     power = less_one + _ONE
     part = _scaled(power / w - t * (_F(0.398942280) * power), n)  # Phi(-t) - t Phi'(t), with 1 / sqrt(2 pi)
     return _ONE - part if x > _ZERO else part
