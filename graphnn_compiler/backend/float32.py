@@ -103,6 +103,18 @@ def exp32(x: Any) -> Any:
 
 
 @_compiled
+def exp_difference32(x: Any, y: Any) -> Any:
+    """e^(x - y) for x <= y, of the exact difference (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B)."""
+    d = x - y
+    kept = d + y
+    low = (x - kept) - (y - (kept - d))
+    low = low if d > _F(-104) else _ZERO
+    d = _F(-104) if d < _F(-104) else d
+    n, whole = _halvings(d)
+    return _scaled(_exp_rest(_rest(d, whole) + low), n)
+
+
+@_compiled
 def expm1_32(x: Any) -> Any:
     """e^x - 1."""
     clipped = _F(-20) if x < _F(-20) else x

@@ -49,6 +49,8 @@ MUST_NOT_KNOW: dict[str, tuple[str, ...]] = {
     "backend.reference": ("pytensor", "numba", "scipy", "backend.symbolic", "backend.csr_dot", "backend.kernels"),
     "backend.kernels": ("pytensor", "topology"),
     "backend.float32": ("pytensor", "topology", "scipy"),
+    "backend.arrays32": ("pytensor", "topology", "scipy"),
+    "backend.elementwise": ("topology",),
     "backend.csr_dot": ("topology.plan",),
 }
 """Module or folder -> the modules and libraries that it must not import, whatever its layer may."""
@@ -67,8 +69,8 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
     "pytensor": ("backend", "network"),
-    # the loops behind the sparse products, and the functions of one number
-    "numba": ("backend.kernels", "backend.float32"),
+    # the loops behind the sparse products and softmax, and the functions of one number
+    "numba": ("backend.kernels", "backend.float32", "backend.arrays32"),
 }
 """Library -> the modules or folders that may import it. Another library needs a line here and one in pyproject.toml."""
 
