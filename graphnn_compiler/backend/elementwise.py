@@ -312,7 +312,10 @@ def _is_strided(variable: Variable) -> bool:
     return variable.owner is None or not isinstance(variable.owner.op, (Elemwise, Softmax32))
 
 
+EVERYWHERE = "float32_everywhere"
+"""What `mode.including` takes to rewrite every graph."""
+
 _BEFORE_FUSION, _AFTER_FUSION = 48.5, 49.2
 optdb.register("float32_functions", _Functions(everywhere=False), "numba", position=_BEFORE_FUSION)
-optdb.register("float32_everywhere", _Functions(everywhere=True), position=_BEFORE_FUSION)
+optdb.register(EVERYWHERE, _Functions(everywhere=True), position=_BEFORE_FUSION)
 optdb.register("float32_rows", _InRows(), "numba", position=_AFTER_FUSION)
