@@ -186,8 +186,8 @@ def report(step: int) -> str:
     which = "all 2^32 floats" if step == 1 else f"every {step}th of the 2^32 floats"
     return f"""# Elementwise float32 functions
 
-Nanoseconds per element, medians of {N_ROUNDS} alternating rounds, {UNITS} x {BATCH} elements unless it says otherwise; one
-thread. Errors over {which} (softmax: random rows), against float64. Made by
+Nanoseconds per element, medians of {N_ROUNDS} alternating rounds, {UNITS} x {BATCH} elements unless it says otherwise;
+one thread. Errors over {which} (softmax: random rows), against float64. Made by
 `python benchmarks/elementwise.py`.
 
 {table(step)}
