@@ -103,6 +103,18 @@ def exp32(x: Any) -> Any:
 
 
 @_compiled
+def exp_difference32(x: Any, y: Any) -> Any:
+    """e^(x - y) for x <= y, of the exact difference (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B)."""
+    d = x - y
+    kept = d + y
+    low = (x - kept) - (y - (kept - d))
+    low = low if d > _F(-104) else _ZERO
+    d = _F(-104) if d < _F(-104) else d
+    n, whole = _halvings(d)
+    return _scaled(_exp_rest(_rest(d, whole) + low), n)
+
+
+@_compiled
 def expm1_32(x: Any) -> Any:
     """e^x - 1."""
     clipped = _F(-20) if x < _F(-20) else x
@@ -142,11 +154,11 @@ def silu32(x: Any) -> Any:
 def softplus32(x: Any) -> Any:
     """ln(1 + e^x)."""
     z = exp32(-abs(x))
-    p = _F(3.45595577e-3) * z + _F(0.239319414)
-    p = p * z + _F(1.06813169)
+    p = _F(3.4560666e-3) * z + _F(0.239319623)
+    p = p * z + _F(1.06813204)
     p = p * z + _ONE
-    q = _F(7.57478029e-2) * z + _F(0.690054774)
-    q = q * z + _F(1.56813157)
+    q = _F(7.57480636e-2) * z + _F(0.690055132)
+    q = q * z + _F(1.56813192)
     q = q * z + _ONE
     return (_ZERO if x < _ZERO else x) + z * p / q  # p / q is ln(1 + z) / z on 0..1
 
