@@ -1,12 +1,14 @@
 """The ways of making a sparse layer in Theano that people were given, beside this project's.
 
     ./dev theano
-    python benchmarks/approaches.py [-o docs/benchmarks-approaches.md] [--units N ..] [--only NAME ..]
+    python benchmarks/approaches.py [-o docs/benchmarks-approaches.md] [--units N ..] [--only NAME ..] [--keep FILE]
 
 One layer: n units, each with 2 to 6 prescribed inputs among n, a batch of 16, float32. Every case runs in a process of
-its own, in classic Theano (the environment that `./dev theano` makes, or GNN_THEANO_VENV) or, for ours, in this one. It
-has a limit of memory and of time; what it says when it fails is what the table says. Values and gradients are compared
-with a loop over the edges before anything is timed. Prints a Markdown table.
+its own, in classic Theano (the environment that `./dev theano` makes, or GNN_THEANO_VENV) or, for ours and the one in
+NumPy, in this Python. It has a limit of memory and of time; what it says when it fails is what the table says. It runs
+twice, with an empty cache of compiled code and with what that left, from which all other figures are. Values and
+gradients are compared with a loop over the edges before anything is timed. Prints a Markdown table. `--keep` stores
+results, and takes those that are stored, so that a run can be made in pieces.
 """
 
 from __future__ import annotations
@@ -15,23 +17,28 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-BATCH, SEED, MEMORY, SECONDS = 16, 0, 12 * 2**30, 60
+BATCH, SEED, MEMORY, SECONDS = 16, 0, 12 * 2**30, 120
 ROOT = Path(__file__).parents[1]
 APPROACHES = {
     "list": "list of sliced dots",
+    "numpy": "the same in NumPy, concatenated",
     "padded": "one indexed product",
     "blocks": "`sparse_block_dot`",
     "masked": "masked dense matrix",
     "csr": "`sparse.CSR`, `structured_dot`",
     "ours": "this project",
 }
+HERE = ("numpy", "ours")
+"""Those that need no Theano."""
 
 # ------------------------------------------------------------------ the problem
 
@@ -67,8 +74,29 @@ def expected(indptr, indices, weights, x, gy):
 # ------------------------------------------------------------------ the approaches
 
 
+def bounds(indptr):
+    """Where the edges of each unit begin and end."""
+    ends = indptr.tolist()
+    return [(ends[i], ends[i + 1]) for i in range(len(ends) - 1)]
+
+
+def in_numpy(given):
+    """The layer, and the layer with its gradient by the weights, as a Python loop over units each."""
+    indptr, indices, weights, _, _ = given
+    units = [(i, indices[a:b], slice(a, b)) for i, (a, b) in enumerate(bounds(indptr))]
+
+    def forward(x):
+        return np.concatenate([x[:, sources].dot(weights[edges, None]) for _, sources, edges in units], axis=1)
+
+    def both(x, gy):
+        slopes = np.concatenate([gy[:, i].dot(x[:, sources]) for i, sources, _ in units])
+        return forward(x), slopes
+
+    return forward, both
+
+
 def in_theano(approach, given):
-    """(x, y, w, gradient taker, how to get the E gradients of a result)."""
+    """(library, x, y, w, how to get the gradients by edge from that by w)."""
     import theano
     import theano.tensor as tt
     from theano import sparse
@@ -79,8 +107,7 @@ def in_theano(approach, given):
     x = tt.fmatrix("x")
     if approach == "list":
         w = theano.shared(weights)
-        bounds = zip(indptr[:-1].tolist(), indptr[1:].tolist(), strict=True)
-        y = tt.stack([tt.dot(x[:, indices[a:b]], w[a:b]) for a, b in bounds], axis=1)
+        y = tt.stack([tt.dot(x[:, indices[a:b]], w[a:b]) for a, b in bounds(indptr)], axis=1)
         return theano, x, y, w, lambda g: g
     if approach == "padded":
         places = np.arange(len(indices)) - np.repeat(indptr[:-1], np.diff(indptr))
@@ -123,26 +150,32 @@ def in_ours(given):
 def measure(approach, n):
     """Run by `work` in a process of its own: seconds and bytes of one case."""
     given = problem(n)
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.perf_counter()
-    library, x, y, w, edges = in_ours(given) if approach == "ours" else in_theano(approach, given)
-    gy = x.type("gy")
-    forward = library.function([x], y)
-    both = library.function([x, gy], [y, library.grad((y * gy).sum(), w)])
     arrays = given[3:]
+    start = peak()
+    began = time.perf_counter()
+    forward, both, edges = compiled_functions(approach, given)
     value = forward(arrays[0])
     slopes = both(*arrays)[1]
     compiled = time.perf_counter() - began
     right, slope = expected(*given)
     np.testing.assert_allclose(value, right, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(edges(np.asarray(slopes)), slope, rtol=1e-3, atol=1e-3)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
-    return {
-        "compile": compiled,
-        "forward": median(lambda: forward(arrays[0])),
-        "both": median(lambda: both(*arrays)),
-        "memory": peak * 1024,
-    }
+    times = {"forward": median(lambda: forward(arrays[0])), "both": median(lambda: both(*arrays))}
+    return {"compile": compiled, **times, "memory": peak() - start}
+
+
+def compiled_functions(approach, given):
+    """x -> y; (x, gradient of y) -> y and the gradient by w; that gradient -> the gradient by edge."""
+    if approach == "numpy":
+        return *in_numpy(given), lambda g: g
+    library, x, y, w, edges = in_ours(given) if approach == "ours" else in_theano(approach, given)
+    gy = x.type("gy")
+    return library.function([x], y), library.function([x, gy], [y, library.grad((y * gy).sum(), w)]), edges
+
+
+def peak():
+    """The largest resident set so far, in bytes: Linux counts in KiB, macOS in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def median(action):
@@ -168,42 +201,70 @@ def work(approach, n):
 
 
 def run(approach, n):
+    """A case, first with an empty cache of compiled code and then with what that left there."""
+    with tempfile.TemporaryDirectory() as cache:
+        first = run_once(approach, n, cache)
+        if "failed" in first:
+            return first
+        return {**run_once(approach, n, cache), "first": first["compile"]}
+
+
+def run_once(approach, n, cache):
     environment = Path(os.environ.get("GNN_THEANO_VENV") or ROOT / ".venv-theano")
-    python = sys.executable if approach == "ours" else str(environment / "bin" / "python")
-    variables = {**os.environ, "THEANO_FLAGS": "blas.ldflags="}
+    python = sys.executable if approach in HERE else str(environment / "bin" / "python")
+    flags = f"base_compiledir={cache}"
+    variables = {**os.environ, "THEANO_FLAGS": f"blas.ldflags=,{flags}", "PYTENSOR_FLAGS": flags}
     command = [python, str(Path(__file__).resolve()), "--work", approach, str(n)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=variables, check=False)
-    except subprocess.TimeoutExpired:
-        return {"failed": f"not compiled and run within {SECONDS} s"}
-    lines = done.stdout.splitlines()
-    return json.loads(lines[-1]) if lines else {"failed": f"the process ended with status {done.returncode}"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=variables, start_new_session=True) as case:
+        try:
+            printed, complaint = case.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(case.pid, signal.SIGKILL)  # with the compilers that it started
+            return {"failed": f"not compiled, checked and timed within {SECONDS} s"}
+    if printed:
+        return json.loads(printed.splitlines()[-1])
+    return {"failed": f"ended with status {case.returncode}: {' '.join(complaint.splitlines()[-1:])[:110]}"}
 
 
 def cells(result):
     if "failed" in result:
-        return ["", "", "", "", result["failed"].replace("|", "/")]
-    times = [f"{result['compile']:.1f}", f"{1e3 * result['forward']:.2f}", f"{1e3 * result['both']:.2f}"]
-    return [*times, f"{result['memory'] / 2**20:.0f}", ""]
+        return ["", "", "", "", "", result["failed"].replace("|", "/")]
+    compiling = [f"{result['first']:.1f}", f"{result['compile']:.1f}"]
+    times = [f"{1e3 * result['forward']:.2f}", f"{1e3 * result['both']:.2f}"]
+    return [*compiling, *times, f"{result['memory'] / 2**20:.0f}", ""]
 
 
-def report(sizes, approaches):
+def report(sizes, approaches, keep):
     lines = [
         "# Sparse layers in Theano, as people were told to make them",
         "",
-        f"n units with 2 to 6 prescribed inputs each, batch {BATCH}, float32; seconds to compile and call once, median",
-        "milliseconds of a call, MiB by which the process grew. A case may take 12 GiB of address space and",
-        f"{SECONDS} s. Made by `python benchmarks/approaches.py`; the approaches are told in [theano.md](theano.md).",
+        f"n units with 2 to 6 prescribed inputs each, batch {BATCH}, float32. **Compile** is seconds to import, build,",
+        "compile and call once, with an empty cache of compiled code and with a filled one, **ms** the median of calls,",
+        "**MiB** by how much the process grew, its libraries included, to the end of the timing. A case may take",
+        f"{MEMORY // 2**30} GiB of address space and {SECONDS} s, and is checked before it is timed. Made by",
+        "`python benchmarks/approaches.py`; the approaches are told in [theano.md](theano.md).",
         "",
-        "| units | approach | compile, s | forward, ms | forward + gradient, ms | memory, MiB | what becomes of it |",
-        "|---:|---|---:|---:|---:|---:|---|",
+        "| units | approach | compile, s | cached, s | forward, ms | forward + gradient, ms | MiB | how it fails |",
+        "|---:|---|---:|---:|---:|---:|---:|---|",
     ]
+    kept = json.loads(keep.read_text()) if keep and keep.exists() else {}
     for n in sizes:
         for approach in approaches:
-            result = run(approach, n)
-            lines.append("| " + " | ".join([f"{n:,}", APPROACHES[approach], *cells(result)]) + " |")
+            case = f"{approach} {n}"
+            if case not in kept:
+                kept[case] = run(approach, n)
+                if keep:
+                    written(keep, json.dumps(kept, indent=1) + "\n")
+            lines.append("| " + " | ".join([f"{n:,}", APPROACHES[approach], *cells(kept[case])]) + " |")
             print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines) + "\n"
+
+
+def written(path, text):
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
 
 
 def main():
@@ -211,18 +272,17 @@ def main():
     parser.add_argument("-o", "--out", type=Path, help="write the page there (default: print)")
     parser.add_argument("--units", type=int, nargs="+", default=[100, 1_000, 10_000, 100_000])
     parser.add_argument("--only", nargs="+", choices=APPROACHES, default=list(APPROACHES))
+    parser.add_argument("--keep", type=Path, help="where results are stored, and taken from")
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
         work(arguments.work[0], int(arguments.work[1]))
         return
-    page = report(arguments.units, arguments.only)
+    page = report(arguments.units, arguments.only, arguments.keep)
     if arguments.out is None:
         print(page, end="")
     else:
-        beside = arguments.out.with_name(arguments.out.name + ".part")
-        beside.write_text(page, encoding="utf-8")
-        beside.replace(arguments.out)
+        written(arguments.out, page)
 
 
 if __name__ == "__main__":
