@@ -213,7 +213,8 @@ def run_once(approach, n, cache):
     environment = Path(os.environ.get("GNN_THEANO_VENV") or ROOT / ".venv-theano")
     python = sys.executable if approach in HERE else str(environment / "bin" / "python")
     flags = f"base_compiledir={cache}"
-    variables = {**os.environ, "THEANO_FLAGS": f"blas.ldflags=,{flags}", "PYTENSOR_FLAGS": flags}
+    variables = {**os.environ, "PYTENSOR_FLAGS": flags}
+    variables["THEANO_FLAGS"] = ",".join(["blas.ldflags=", flags, *filter(None, [os.environ.get("THEANO_FLAGS")])])
     command = [python, str(Path(__file__).resolve()), "--work", approach, str(n)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=variables, start_new_session=True) as case:
@@ -239,9 +240,9 @@ def report(sizes, approaches, keep):
     lines = [
         "# Sparse layers in Theano, as people were told to make them",
         "",
-        f"n units with 2 to 6 prescribed inputs each, batch {BATCH}, float32. **Compile** is seconds to import, build,",
-        "compile and call once, with an empty cache of compiled code and with a filled one, **ms** the median of calls,",
-        "**MiB** by how much the process grew, its libraries included, to the end of the timing. A case may take",
+        f"n units with 2 to 6 prescribed inputs each, batch {BATCH}, float32. **Compile** means to import, build,",
+        "compile and call once, with an empty cache of compiled code and with a filled one (**cached**); **ms** is the",
+        "median of calls, **MiB** by how much the process grew, its libraries included. A case may take",
         f"{MEMORY // 2**30} GiB of address space and {SECONDS} s, and is checked before it is timed. Made by",
         "`python benchmarks/approaches.py`; the approaches are told in [theano.md](theano.md).",
         "",
