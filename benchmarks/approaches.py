@@ -1,7 +1,7 @@
 """The ways of making a sparse layer in Theano that people were given, beside this project's.
 
     ./dev theano
-    python benchmarks/approaches.py [-o docs/benchmarks-approaches.md] [--units N ..] [--only NAME ..]
+    python benchmarks/approaches.py [-o FILE] [--units N ..] [--only NAME ..]
 
 One layer: n units, each with 2 to 6 prescribed inputs among n, a batch of 16, float32. Every case runs in a process of
 its own, in classic Theano (the environment that `./dev theano` makes, or GNN_THEANO_VENV) or, for ours, in this one. It
