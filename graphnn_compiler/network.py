@@ -31,7 +31,6 @@ from graphnn_compiler.arguments import (
 )
 from graphnn_compiler.backend.activations import random_updates
 from graphnn_compiler.backend.batch_norm import running_updates
-from graphnn_compiler.backend.elementwise import mark
 from graphnn_compiler.backend.objectives import scalar
 from graphnn_compiler.backend.program.files import write_program
 from graphnn_compiler.backend.program.module import Comments
@@ -345,7 +344,7 @@ class Network:
 def _shared(name: str, array: NDArray, sample_ndim: int | None = None) -> Variable:
     """A shared variable whose sizes are known before compilation, that of a batch axis excepted."""
     batched = sample_ndim is not None and array.ndim > sample_ndim
-    return mark(pytensor.shared(array, name=name, shape=(None, *array.shape[1:]) if batched else array.shape))
+    return pytensor.shared(array, name=name, shape=(None, *array.shape[1:]) if batched else array.shape)
 
 
 def _target_dtype(plan: Plan, target: Target) -> str:

@@ -50,8 +50,6 @@ MUST_NOT_KNOW: dict[str, tuple[str, ...]] = {
     "backend.reference_functions": ("pytensor", "numba", "scipy", "backend.activations", "backend.batch_norm"),
     "backend.kernels": ("topology",),
     "backend.float32": ("pytensor", "topology", "scipy"),
-    "backend.arrays32": ("pytensor", "topology", "scipy"),
-    "backend.elementwise": ("topology",),
     "backend.csr_dot": ("topology.plan",),
 }
 """Module or folder -> the modules and libraries that it must not import, whatever its layer may."""
@@ -70,8 +68,8 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
     "pytensor": ("backend", "network"),
-    # the loops behind the sparse products and softmax, the functions of one number, and what loops are translated to
-    "numba": ("backend.kernels", "backend.float32", "backend.arrays32"),
+    # the loops behind the sparse products, the functions of one number, and what loops are translated to
+    "numba": ("backend.kernels", "backend.float32"),
     "llvmlite": ("backend.kernels",),
 }
 """Library -> the modules or folders that may import it. Another library needs a line here and one in pyproject.toml."""
