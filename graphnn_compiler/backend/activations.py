@@ -18,12 +18,12 @@ from pytensor.gradient import disconnected_grad
 from pytensor.graph.traversal import applys_between
 from pytensor.tensor.random.op import RandomVariable
 
+from graphnn_compiler.backend.kernels.activations import LEAKY_SLOPE
 from graphnn_compiler.backend.layout import Tensor, batch_length
 from graphnn_compiler.topology.plan import Activation, Axis
 
 UNITS, CHANNELS = 0, 2
 
-LEAKY_SLOPE = 0.01
 # Klambauer et al. 2017, "Self-normalizing neural networks", equation 14
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946

@@ -30,7 +30,7 @@ from graphnn_compiler.backend.kernels import blocks, numbers
 from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.kernels.native import Loop
 from graphnn_compiler.backend.slopes import slopes
-from graphnn_compiler.backend.structure import EdgeStructure as EdgeStructure
+from graphnn_compiler.backend.structure import EdgeStructure
 
 Form: TypeAlias = Literal["numbers", "diagonals", "blocks"]
 """What a weight is: a number, the C numbers of a diagonal, or a C_in x C_out block."""

@@ -389,7 +389,8 @@ def test_structures_that_do_not_fit_are_refused() -> None:
 MEMORY_PROGRAM = """
 import resource
 import numpy as np, pytensor, pytensor.tensor as pt
-from graphnn_compiler.backend.csr_dot import EdgeStructure, edge_dot
+from graphnn_compiler.backend.csr_dot import edge_dot
+from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.csr import csr_from_pairs
 
 def run(n_units, batch):

@@ -11,7 +11,8 @@ import pytest
 
 NETWORK = """
 import numpy as np, pytensor, pytensor.tensor as pt
-from graphnn_compiler.backend.csr_dot import EdgeStructure, edge_dot
+from graphnn_compiler.backend.csr_dot import edge_dot
+from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.backend.kernels import blocks, native
 from graphnn_compiler.topology.csr import csr_from_pairs
 

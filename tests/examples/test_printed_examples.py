@@ -6,6 +6,7 @@ GNN_UPDATE_EXPECTED=1 in the environment writes the texts anew; read the differe
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -15,12 +16,13 @@ import numpy as np
 import pytest
 from folders import NAMES, PARAMETERS, small
 from numpy.typing import NDArray
-from printed_programs import EVERY_TARGET, run_printed
+from printed_programs import EVERY_TARGET, python_of, run_printed, theano_flags
 from slopes import loss_and_gradients, randomise
 from test_example_programs import samples
 
 import graphnn_compiler as gnn
 from graphnn_compiler.backend.program.targets import TargetName
+from graphnn_compiler.cli.main import main
 from graphnn_compiler.network import Network
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -84,3 +86,28 @@ def test_texts_are_formatted_and_lint_clean(options: list[str]) -> None:
 def test_the_program_of_the_digits_is_short() -> None:
     for target in ("pytensor", "theano"):
         assert len((GOLDEN / f"mlp_digits.{target}.py").read_text("utf-8").splitlines()) < 120
+
+
+@EVERY_TARGET
+def test_the_script_in_the_documentation_trains_the_program(target: TargetName, tmp_path: Path) -> None:
+    folder = small("mlp_digits", tmp_path)
+    assert main(["build", str(folder / "model.gnn"), "--emit", "python", "--target", target, "-o", str(folder)]) == 0
+    page = (Path(__file__).parents[2] / "docs" / "theano.md").read_text("utf-8")
+    (script,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    assert len(script.splitlines()) <= 22
+    assert "range(20)" in script
+    script = script.replace("range(20)", "range(7)")  # enough for the bound; steps are slow here
+    if target == "pytensor":
+        script = script.replace("theano.tensor as tt", "pytensor.tensor as tt").replace("theano", "pytensor")
+    (folder / "train.py").write_text(script, encoding="utf-8")
+    flags = {"THEANO_FLAGS": theano_flags(tmp_path), "PYTENSOR_FLAGS": f"linker=py,base_compiledir={tmp_path}"}
+    done = subprocess.run(
+        [python_of(target), "train.py"],
+        cwd=folder,
+        env={**os.environ, **flags},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) > 0.9

@@ -12,7 +12,10 @@ from graphnn_compiler.backend.kernels.primitives import compiled
 
 LEAKY_SLOPE = 0.01
 FUSED = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
-"""Their positions are the numbers by which loops know them. Not-a-number stays not-a-number in each."""
+"""Not-a-number stays not-a-number in each."""
+
+LINEAR, RELU, LEAKY_RELU, TANH, SIGMOID = range(len(FUSED))
+"""The numbers by which loops know them: their positions in `FUSED`."""
 
 
 @compiled
@@ -35,16 +38,16 @@ def activate_in_place(dtype: str) -> Any:
 
     @compiled
     def apply(y: Any, first: Any, last: Any, activation: Any) -> None:
-        if activation == 1:
+        if activation == RELU:
             for i in range(first, last):
                 y[i] = zero if y[i] <= zero else y[i]
-        elif activation == 2:
+        elif activation == LEAKY_RELU:
             for i in range(first, last):
                 y[i] = leak * y[i] if y[i] <= zero else y[i]
-        elif activation == 3:
+        elif activation == TANH:
             for i in range(first, last):
                 y[i] = tanh(y[i])
-        elif activation == 4:
+        elif activation == SIGMOID:
             for i in range(first, last):
                 y[i] = sigmoid(y[i])
 
@@ -59,16 +62,16 @@ def apply_slope(dtype: str) -> Any:
 
     @compiled
     def apply(gz: Any, y: Any, gy: Any, first: Any, last: Any, activation: Any) -> None:
-        if activation == 1:
+        if activation == RELU:
             for i in range(first, last):
                 gz[i] = zero if y[i] <= zero else gy[i]
-        elif activation == 2:
+        elif activation == LEAKY_RELU:
             for i in range(first, last):
                 gz[i] = leak * gy[i] if y[i] <= zero else gy[i]
-        elif activation == 3:
+        elif activation == TANH:
             for i in range(first, last):
                 gz[i] = gy[i] * (one - y[i] * y[i])
-        elif activation == 4:
+        elif activation == SIGMOID:
             for i in range(first, last):
                 gz[i] = gy[i] * (y[i] * (one - y[i]))
 

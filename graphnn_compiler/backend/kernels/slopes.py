@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnn_compiler.backend.kernels.activations import FUSED, apply_slope
+from graphnn_compiler.backend.kernels.activations import FUSED, LINEAR, apply_slope
 from graphnn_compiler.backend.kernels.native import Loop
 from graphnn_compiler.backend.kernels.primitives import (
     CACHED_NUMBERS,
@@ -33,7 +33,7 @@ def _make_slopes(dtype: str) -> Any:
     def slopes(piece: Any, gz: Any, sums: Any, y: Any, gy: Any, width: Any, activation: Any) -> None:
         n_rows, one = np.uintp(len(sums)), np.uintp(1)
         first, last = piece * n_rows // np.uintp(N_PIECES), (piece + one) * n_rows // np.uintp(N_PIECES)
-        if activation == np.uintp(0):
+        if activation == np.uintp(LINEAR):
             _sum_rows(sums, gy, first, last, width)
             return
         step = np.uintp(max(1, CACHED_NUMBERS // max(width, one)))
@@ -53,7 +53,7 @@ _slopes_call = SLOPES.call
 def sums_over_batch(gy: Any) -> Any:
     """gy (T, B, C) -> its sums over batch and channels, (T,)."""
     sums = np.empty(gy.shape[0], gy.dtype)
-    _slopes_call((None, sums, None, flat(gy), gy.shape[1] * gy.shape[2], 0), N_PIECES, gy.size)
+    _slopes_call((None, sums, None, flat(gy), gy.shape[1] * gy.shape[2], LINEAR), N_PIECES, gy.size)
     return sums
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from graphnn_compiler.backend.activations import LAYER_NORM_EPSILON, LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
+from graphnn_compiler.backend.activations import LAYER_NORM_EPSILON, SELU_ALPHA, SELU_SCALE
 from graphnn_compiler.backend.batch_norm import SHARE
+from graphnn_compiler.backend.kernels.activations import LEAKY_SLOPE
 from graphnn_compiler.backend.program.targets import TargetName
 
 NUMBERS: Mapping[str, float] = MappingProxyType(
