@@ -49,7 +49,8 @@ def _step(inside: Expressions, repeat: syntax.Repeat, values: Values, variable: 
     problems = inside.emission.problems
     before = len(problems)
     after = run(inside, repeat.body)
-    if len(problems) > before:
+    told_before = any(state.name not in after for state in repeat.states)  # what they need was refused outside the body
+    if len(problems) > before or told_before:
         raise Rejected(None)
     if repeat.tied:
         _check_channels(repeat, values, after)

@@ -196,3 +196,9 @@ def test_tied_steps_may_share_one_block_over_other_edges() -> None:
     net = build("# gnn: allow W210\ninput x[9, 1]\nrepeat h = x for k in 1..2 tied { " + body + " }\noutput y = h\n")
     net.set_weights({"h.m.h.weights": [[3.0]]})
     assert net(np.eye(9, 1)).ravel().tolist() == [0, 0, 0, 9, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["tied", "untied"])
+def test_what_was_refused_before_a_repeat_is_told_once(kind: str) -> None:
+    text = "edges wrong = nothing\ninput x[4]\nrepeat h = x times 2 KIND { layer m[4] { from h via wrong } next h = m }\n"
+    assert codes(text.replace("KIND", kind) + "output y = h\n") == ["E100"]
