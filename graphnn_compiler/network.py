@@ -31,6 +31,7 @@ from graphnn_compiler.arguments import (
 )
 from graphnn_compiler.backend.activations import random_updates
 from graphnn_compiler.backend.batch_norm import running_updates
+from graphnn_compiler.backend.mode import network_mode
 from graphnn_compiler.backend.objectives import scalar
 from graphnn_compiler.backend.program.files import write_program
 from graphnn_compiler.backend.program.module import Comments
@@ -54,14 +55,14 @@ class Network:
     def __init__(
         self, plan: Plan, values: Mapping[str, ArrayLike], mode: Any = None, comments: Comments | None = None
     ) -> None:
-        """`values` holds every parameter by name; `mode` is a PyTensor mode, None for PyTensor's own default.
+        """`values` holds every parameter by name; `mode` is a PyTensor mode or its name, None for `network_mode`.
 
         `comments` are those of the program's author, for `write_program`.
 
         ValueError for a value that is missing or of another shape, TypeError for one that is no real number.
         """
         self.plan = plan
-        self._mode = mode
+        self._mode = network_mode() if mode is None else mode
         self._comments = comments
         self._parameters = {one.name: _shared(one.name, _value(plan, one, values)) for one in plan.parameters}
         self._input_defaults = {
@@ -93,6 +94,11 @@ class Network:
     @property
     def outputs(self) -> tuple[str, ...]:
         return tuple(layer.name for layer in self.plan.outputs)
+
+    @property
+    def mode(self) -> Any:
+        """How the network is compiled: what to give `pytensor.function(.., mode=)` for functions of its variables."""
+        return self._mode
 
     # -------------------------------------------------------------- computing
 

@@ -157,7 +157,9 @@ def test_in_the_mode_of_every_day_and_single_precision(name: str) -> None:
     expected = case.normed(case.x, case.net.weights, training=True)
     wanted = [0.9 * case.net.weights[f"y.running_{kind}"] + 0.1 * found
               for kind, found in zip(("mean", "variance"), case.statistics(case.x), strict=True)]  # fmt: skip
-    found, *_ = pytensor.function([x], [y, *slopes], updates=case.net.state_updates(*slopes))(case.x)
+    found, *_ = pytensor.function([x], [y, *slopes], updates=case.net.state_updates(*slopes), mode=case.net.mode)(
+        case.x
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     for kind, statistic in zip(("mean", "variance"), wanted, strict=True):
         np.testing.assert_allclose(case.net.weights[f"y.running_{kind}"], statistic, rtol=1e-5)

@@ -136,7 +136,7 @@ def test_every_activation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, activ
 
 
 def test_the_mode_of_every_day_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTensor's default mode, compiled, on one program with all clause kinds added up."""
+    """One program with all clause kinds added up."""
     write(tmp_path, EDGES)
     monkeypatch.chdir(tmp_path)
     text = (

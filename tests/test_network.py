@@ -425,7 +425,7 @@ def test_a_training_step_in_the_default_mode() -> None:
     slopes = pytensor.grad(loss, net.trainable)
     assert {loss.type.dtype, *(slope.type.dtype for slope in slopes)} == {"float32"}
     steps = {w: w - np.float32(0.05) * slope for w, slope in zip(net.trainable, slopes, strict=True)}
-    function = pytensor.function([x, truth], loss, updates={**steps, **net.state_updates(loss)})
+    function = pytensor.function([x, truth], loss, updates={**steps, **net.state_updates(loss)}, mode=net.mode)
     rng = np.random.default_rng(0)
     points = rng.normal(size=(64, 4)).astype("float32")
     labels = (points[:, 0] > 0).astype(np.int64)

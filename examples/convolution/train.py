@@ -33,7 +33,7 @@ for weights, slope in zip(net.trainable, pytensor.grad(loss, net.trainable), str
     velocity = pytensor.shared(np.zeros_like(weights.get_value()))
     updates[velocity] = MOMENTUM * velocity - RATE * slope
     updates[weights] = weights + updates[velocity]
-step = pytensor.function([x, truth], loss, updates=updates)
+step = pytensor.function([x, truth], loss, updates=updates, mode=net.mode)
 
 random = np.random.default_rng(1)
 for epoch in range(1, epochs + 1):

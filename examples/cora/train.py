@@ -39,7 +39,7 @@ def adam(cost, weights):
 pytensor.config.floatX = "float32"
 net = gnn.build(FOLDER / "model.gnn", params={"data": str(wishes.data)}, seed=wishes.seed)
 loss = net.loss(training=True)  # dropout is on; its masks are drawn anew in each step by `state_updates`
-step = pytensor.function([], loss, updates=adam(loss, net.trainable) | net.state_updates(loss))
+step = pytensor.function([], loss, updates=adam(loss, net.trainable) | net.state_updates(loss), mode=net.mode)
 for epoch in range(1, wishes.epochs + 1):
     cost = step()
     if epoch % 50 == 0:

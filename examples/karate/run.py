@@ -22,9 +22,8 @@ net = gnn.build(Path(__file__).parent / "model.gnn", data={"club": club}, seed=0
 pytensor.config.floatX = "float32"
 loss = net.loss()  # every input and target has its data: nothing is left to be given
 slopes = pytensor.grad(loss, net.trainable)
-step = pytensor.function(
-    [], loss, updates=[(w, w - 0.5 * slope) for w, slope in zip(net.trainable, slopes, strict=True)]
-)
+updates = [(w, w - 0.5 * slope) for w, slope in zip(net.trainable, slopes, strict=True)]
+step = pytensor.function([], loss, updates=updates, mode=net.mode)
 for count in range(1, steps + 1):
     cost = step()
     if count % 25 == 0:

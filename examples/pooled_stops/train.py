@@ -26,7 +26,7 @@ for weights, slope in zip(net.trainable, pytensor.grad(loss, net.trainable), str
     velocity = pytensor.shared(np.zeros_like(weights.get_value()))
     updates[velocity] = MOMENTUM * velocity - RATE * slope
     updates[weights] = weights + updates[velocity]
-step = pytensor.function([], loss, updates=updates)
+step = pytensor.function([], loss, updates=updates, mode=net.mode)
 
 for count in range(1, steps + 1):
     cost = step()

@@ -19,9 +19,8 @@ steps = parser.parse_args().steps
 net = gnn.build(Path(__file__).parent / "model.gnn", seed=0)
 loss = net.loss()  # every input and target has its data: nothing is left to be given
 slopes = pytensor.grad(loss, net.trainable)
-step = pytensor.function(
-    [], loss, updates=[(w, w - 1.0 * slope) for w, slope in zip(net.trainable, slopes, strict=True)]
-)
+updates = [(w, w - 1.0 * slope) for w, slope in zip(net.trainable, slopes, strict=True)]
+step = pytensor.function([], loss, updates=updates, mode=net.mode)
 for count in range(1, steps + 1):
     cost = step()
     if count % 50 == 0:

@@ -24,9 +24,9 @@ net = gnn.build(Path(__file__).parent / "model.gnn", seed=0)
 print(f"{net} built in {time.perf_counter() - started:.2f} s")
 
 x, truth = pt.fmatrix("x"), pt.lvector("truth")
-forward = pytensor.function([x], net.symbolic(x))
+forward = pytensor.function([x], net.symbolic(x), mode=net.mode)
 loss = net.loss(x, truth)
-backward = pytensor.function([x, truth], [loss, *pytensor.grad(loss, [x, *net.trainable])])
+backward = pytensor.function([x, truth], [loss, *pytensor.grad(loss, [x, *net.trainable])], mode=net.mode)
 
 random = np.random.default_rng(0)
 n_units = len(net.plan.units["x"])

@@ -14,6 +14,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from graphnn_compiler.backend.kernels.native import Loop, kernels_digest
+from graphnn_compiler.backend.kernels.primitives import compiled
 from graphnn_compiler.backend.memory import keep_freed_arrays
 
 
@@ -22,9 +23,10 @@ class CompiledOp(Op):  # type: ignore[misc] # PyTensor's types are not checked, 
 
     @abstractmethod
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
-        """A name that no other function has, the compiled function of a node, and the loops that it calls.
+        """A name that no other function has, the function of a node, and the loops that it calls.
 
-        The function takes the inputs, arrays or None, and returns one array, or a tuple of the outputs.
+        The function takes the inputs, arrays or None, and returns one array, or a tuple of the outputs. It is one of
+        `in_both`: Python runs it, or compiled code contains it.
         """
 
     def index_dtype(self, node: Apply) -> str:
@@ -44,4 +46,4 @@ def _numba_kernel(op: CompiledOp, node: Apply, **kwargs: Any) -> tuple[Any, str]
     name, kernel, loops = op.kernel(node)
     for loop in loops:  # a function that comes out of the cache expects to find them
         loop.prepare(node.outputs[0].type.dtype, op.index_dtype(node))
-    return kernel, f"{name}:{kernels_digest()}"
+    return compiled(kernel), f"{name}:{kernels_digest()}"

@@ -51,6 +51,11 @@ class _EdgeOp(CompiledOp):
     def index_dtype(self, node: Apply) -> str:
         return str(self.structure.csr.indices.dtype)
 
+    @property
+    def loops_of_groups(self) -> tuple[Loop, ...]:
+        """What adds up the edges of a group, where edges share weights that are numbers."""
+        return () if self.structure.groups is None else (numbers.GROUP_SUMS,)
+
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [
             [position < self.n_differentiable and not _absent(variable)]
@@ -143,7 +148,7 @@ class EdgeOuter(_EdgeOp):
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
         match self.form:
             case "numbers":
-                return "number_outer", numbers.number_outer, (numbers.OUTER,)
+                return "number_outer", numbers.number_outer, (numbers.OUTER, *self.loops_of_groups)
             case "diagonals":
                 return "diagonal_outer", blocks.diagonal_outer, (blocks.DIAGONAL_OUTER,)
             case _:
@@ -182,7 +187,7 @@ class EdgeGradients(_EdgeOp):
         return [(self.structure.n_groups,), arguments[-1][1]]
 
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
-        loops = numbers.GRADIENTS, numbers.SCATTER
+        loops = (numbers.GRADIENTS, numbers.SCATTER, *self.loops_of_groups)
         if self.structure.groups is None:
             return "number_gradients", numbers.number_gradients, loops
         return "shared_number_gradients", numbers.shared_number_gradients, loops

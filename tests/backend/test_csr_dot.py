@@ -390,6 +390,7 @@ MEMORY_PROGRAM = """
 import resource
 import numpy as np, pytensor, pytensor.tensor as pt
 from graphnn_compiler.backend.csr_dot import edge_dot
+from graphnn_compiler.backend.mode import network_mode
 from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.csr import csr_from_pairs
 
@@ -398,7 +399,7 @@ def run(n_units, batch):
     csr = csr_from_pairs(pairs // n_units, pairs % n_units, (n_units, n_units))
     w, x, gy = pt.fvector(), pt.ftensor3(), pt.ftensor3()
     y = edge_dot(w, x, EdgeStructure(csr, None, None, csr.n_edges))
-    f = pytensor.function([w, x, gy], [y, *pytensor.grad(None, [w, x], known_grads={y: gy})])
+    f = pytensor.function([w, x, gy], [y, *pytensor.grad(None, [w, x], known_grads={y: gy})], mode=network_mode())
     f(np.ones(csr.n_edges, "float32"), np.ones((n_units, batch, 1), "float32"), np.ones((n_units, batch, 1), "float32"))
 
 def peak():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -14,6 +15,7 @@ from plans import KINDS, PY, SMOOTH, SPARSE_KINDS, Case, cases, every_clause, ne
 
 from graphnn_compiler.backend import reference
 from graphnn_compiler.backend.activations import activate, random_updates, row_normalize
+from graphnn_compiler.backend.mode import network_mode
 from graphnn_compiler.backend.symbolic import SymbolicNetwork, aggregates_first, last_activation
 from graphnn_compiler.topology.plan import (
     ACTIVATIONS,
@@ -30,6 +32,8 @@ from graphnn_compiler.topology.plan import (
     Ref,
     Weights,
 )
+
+EVERY_DAY_AND_NUMBA = pytest.mark.parametrize("mode", [network_mode(), "NUMBA"], ids=["every day", "numba"])
 
 
 def examples(number: int) -> settings:
@@ -114,21 +118,26 @@ def test_random_plans_equal_the_reference_end_to_end(case: Case) -> None:
         np.testing.assert_allclose(found, expected[layer.name], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("channels", [(None, None), (2, 3)], ids=["scalar", "blocks"])
-def test_every_clause_compiled_in_the_default_mode(channels: tuple[int | None, int | None]) -> None:
+@pytest.mark.parametrize(
+    ("channels", "mode"),
+    [((None, None), network_mode()), ((2, 3), network_mode()), ((None, None), "NUMBA")],
+    ids=["scalar", "blocks", "numba"],
+)
+def test_every_clause_compiled(channels: tuple[int | None, int | None], mode: Any) -> None:
     case = every_clause(*channels, dtype="float32")
-    values, logits = run(case, mode=None)
+    values, logits = run(case, mode=mode)
     assert len(case.plan.layers) == len(KINDS)
     for layer in case.plan.layers:
         check_layer(case, layer, values, logits)
 
 
-def test_activations_compiled_in_the_default_mode() -> None:
+@EVERY_DAY_AND_NUMBA
+def test_activations_compiled(mode: Any) -> None:
     rng = np.random.default_rng(0)
     x = pt.tensor("x", dtype="float32", shape=(4, None, 3))
     kinds = [Activation(name) for name in ACTIVATIONS] + [Activation("softmax", "units")]
     points = rng.normal(0, 3, (4, 5, 3)).astype("float32")
-    results = pytensor.function([x], [activate(kind, x) for kind in kinds])(points)
+    results = pytensor.function([x], [activate(kind, x) for kind in kinds], mode=mode)(points)
     for kind, found in zip(kinds, results, strict=True):
         assert found.dtype == "float32"
         for b in range(5):
@@ -295,7 +304,7 @@ def dropped(rate: float, mode: object, seed: int = 3) -> tuple[pytensor.compile.
     return pytensor.function([x], outputs, updates=random_updates(outputs), mode=mode), n
 
 
-@pytest.mark.parametrize("mode", [PY, None], ids=["py", "default"])
+@EVERY_DAY_AND_NUMBA
 def test_dropout_keeps_a_share_and_the_mean_and_moves_on(mode: object) -> None:
     function, n = dropped(0.25, mode)
     ones = np.ones((3, n), np.float32)

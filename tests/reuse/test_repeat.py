@@ -200,5 +200,7 @@ def test_tied_steps_may_share_one_block_over_other_edges() -> None:
 
 @pytest.mark.parametrize("kind", ["tied", "untied"])
 def test_what_was_refused_before_a_repeat_is_told_once(kind: str) -> None:
-    text = "edges wrong = nothing\ninput x[4]\nrepeat h = x times 2 KIND { layer m[4] { from h via wrong } next h = m }\n"
+    text = (
+        "edges wrong = nothing\ninput x[4]\nrepeat h = x times 2 KIND { layer m[4] { from h via wrong } next h = m }\n"
+    )
     assert codes(text.replace("KIND", kind) + "output y = h\n") == ["E100"]

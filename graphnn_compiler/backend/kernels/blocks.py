@@ -15,6 +15,7 @@ from graphnn_compiler.backend.kernels.primitives import (
     compiled,
     flat,
     group_of,
+    in_both,
     number_of,
     strided,
 )
@@ -77,7 +78,7 @@ BLOCK_OUTER = _over_rows("block_outer", _add_block_products)
 _block_outer = BLOCK_OUTER.call
 
 
-@compiled
+@in_both
 def block_dot(
     weights: Any, bias: Any, x: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any
 ) -> Any:
@@ -94,7 +95,7 @@ def block_dot(
     return y.reshape(len(indptr) - 1, batch, c_out)
 
 
-@compiled
+@in_both
 def block_outer(
     x: Any, gy: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any, n_groups: Any
 ) -> Any:
@@ -144,7 +145,7 @@ DIAGONAL_OUTER = _over_rows("diagonal_outer", _add_diagonal_products)
 _diagonal_outer = DIAGONAL_OUTER.call
 
 
-@compiled
+@in_both
 def diagonal_dot(
     weights: Any, bias: Any, x: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any
 ) -> Any:
@@ -161,7 +162,7 @@ def diagonal_dot(
     return y.reshape(len(indptr) - 1, batch, channels)
 
 
-@compiled
+@in_both
 def diagonal_outer(
     x: Any, gy: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any, n_groups: Any
 ) -> Any:

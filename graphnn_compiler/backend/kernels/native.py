@@ -3,9 +3,9 @@
 A loop does one piece of some work; it takes the number of the piece, one-dimensional contiguous arrays, and sizes, and
 returns nothing. For each pair of types it is compiled behind a C entry `void entry(intp *table, intp piece)`, where the
 table holds the address and length of every argument; the entry is cached on disk, and its address is made
-known to LLVM under a name. `Loop.call(arguments, n_pieces, n_products)`, for compiled code, fills a table and hands it
-to a dispatcher, which runs the pieces on one thread or on all. So the code of a network holds a call and not the loop,
-and threads are in one place. Not for: the loops themselves.
+known to LLVM under a name. `Loop.call(arguments, n_pieces, n_products)` fills a table and hands it to a dispatcher,
+which runs the pieces on one thread or on all; compiled code and Python may call it alike. So the code of a network
+holds a call and not the loop, and threads are in one place. Not for: the loops themselves.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from ctypes import addressof, c_ssize_t
 from functools import cache, partial
 from hashlib import sha256
 from typing import Any
@@ -24,7 +25,7 @@ from llvmlite import ir
 from numba import cfunc, prange, set_num_threads
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 from numba.np.ufunc.parallel import _launch_threads
@@ -47,8 +48,19 @@ class Loop:
         self.arguments = arguments
         self._make = cache(make)
         self._entries: dict[str, Any] = {}
+        self._addresses: dict[tuple[Any, ...], int] = {}
         self.call = _caller(self)
-        """For compiled code: takes the arguments as one tuple, the number of pieces, and that of multiplications."""
+        """Takes the arguments as one tuple, the number of pieces, and that of multiplications."""
+
+    def run(self, arguments: tuple[Any, ...], n_pieces: int, n_products: int) -> None:
+        """What `call` does outside compiled code, without the lock of Python's interpreter."""
+        kinds = tuple([_kind(one) for one in arguments])
+        if kinds not in self._addresses:
+            name = self.prepare(*_types_of(self, [_numba_type_of(kind) for kind in kinds]))
+            self._addresses[kinds] = self._entries[name].address
+        words = [word for one in arguments for word in _words(one)]
+        table = (c_ssize_t * len(words))(*words)
+        _dispatcher().ctypes(self._addresses[kinds], addressof(table), n_pieces, n_products)
 
     def prepare(self, dtype: str, index_dtype: str) -> str:
         """Compile the loop for these types, or fetch it from the cache, and return the name by which it is called."""
@@ -128,6 +140,19 @@ def _part(position: int, argument_type: Any) -> Any:
 
 
 def _caller(loop: Loop) -> Any:
+    def call(arguments: Any, n_pieces: Any, n_products: Any) -> None:
+        loop.run(arguments, n_pieces, n_products)
+
+    compiled_call = _compiled_caller(loop)
+
+    @overload(call, strict=False)  # type: ignore[untyped-decorator]
+    def _call(arguments: Any, n_pieces: Any, n_products: Any) -> Any:
+        return lambda arguments, n_pieces, n_products: compiled_call(arguments, n_pieces, n_products)
+
+    return call
+
+
+def _compiled_caller(loop: Loop) -> Any:
     @intrinsic  # type: ignore[untyped-decorator]
     def call(typing_context: Any, arguments: Any, n_pieces: Any, n_products: Any) -> Any:
         name = loop.prepare(*_types_of(loop, arguments.types))
@@ -158,6 +183,29 @@ def _caller(loop: Loop) -> Any:
         return types.none(arguments, n_pieces, n_products), generate
 
     return call
+
+
+def _kind(value: Any) -> Any:
+    """What decides about the machine code for an argument outside compiled code: hashable, and soon made."""
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.ndim, value.flags.c_contiguous
+    return type(value)
+
+
+def _numba_type_of(kind: Any) -> Any:
+    if isinstance(kind, tuple):
+        dtype, ndim, contiguous = kind
+        return types.Array(from_dtype(dtype), ndim, "C" if contiguous else "A")
+    if kind is type(None):
+        return types.none
+    return types.intp if issubclass(kind, int | np.integer) else types.pyobject
+
+
+def _words(value: Any) -> tuple[int, int]:
+    """The two words of a table for an argument: address and length, or the number itself."""
+    if isinstance(value, np.ndarray):
+        return value.__array_interface__["data"][0], value.size
+    return (0, 0) if value is None else (int(value), 0)
 
 
 def _types_of(loop: Loop, given: Any) -> tuple[str, str]:

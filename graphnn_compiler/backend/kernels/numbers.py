@@ -21,6 +21,7 @@ from graphnn_compiler.backend.kernels.primitives import (
     flat,
     flat_or_none,
     group_of,
+    in_both,
     number_of,
     strided,
 )
@@ -140,7 +141,7 @@ def number_dot(activation: str) -> Any:
     """
     number, call = FUSED.index(activation), DOT.call
 
-    @compiled
+    @in_both
     def dot(
         weights: Any, bias: Any, x: Any,
         indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any,
@@ -224,16 +225,23 @@ def _make_scatter(dtype: str) -> Any:
 SCATTER = Loop("number_scatter", "fffififfii", _make_scatter)
 
 
-@compiled
-def _add_groups(sums: Any, products: Any, groups: Any) -> None:
-    for e in range(np.uintp(len(products))):
-        sums[np.uintp(groups[e])] += products[e]
+def _make_group_sums(dtype: str) -> Any:
+    @compiled
+    def group_sums(piece: Any, sums: Any, products: Any, groups: Any) -> None:
+        for e in range(np.uintp(len(products))):
+            sums[np.uintp(groups[e])] += products[e]
+
+    return group_sums
+
+
+GROUP_SUMS = Loop("group_sums", "ffi", _make_group_sums)
+_group_sums_call = GROUP_SUMS.call
 
 
 def _gradients(shared: bool) -> Any:
     gradients_call, scatter_call = GRADIENTS.call, SCATTER.call
 
-    @compiled
+    @in_both
     def gradients(
         weights: Any, x: Any, gy: Any,
         indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any,
@@ -256,7 +264,7 @@ def _gradients(shared: bool) -> Any:
             indptr_t, order_t, bounds_t, width,
         ), len(bounds_t) - 1, 2 * len(indices_t) * width)  # fmt: skip
         if shared:
-            _add_groups(sums, products, groups_t)
+            _group_sums_call((sums, products, groups_t), 1, 0)
         return sums, gx.reshape(n_rows, x.shape[1], x.shape[2])
 
     return gradients
@@ -310,7 +318,7 @@ OUTER = Loop("number_outer", "fifffiibn", _make_outer)
 _outer_call = OUTER.call
 
 
-@compiled
+@in_both
 def number_outer(
     x: Any, gy: Any, indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any, n_groups: Any
 ) -> Any:
@@ -327,5 +335,5 @@ def number_outer(
     if groups is None:
         return products
     sums = np.zeros(n_groups.item(), x.dtype)
-    _add_groups(sums, products, groups)
+    _group_sums_call((sums, products, groups), 1, 0)
     return sums

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numba import njit
 from numba.core import types
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 from numba.np.ufunc.parallel import _iget_num_threads
 
 _Loop = TypeVar("_Loop", bound=Callable[..., Any])
@@ -19,6 +19,9 @@ _Loop = TypeVar("_Loop", bound=Callable[..., Any])
 FAST_MATH = {"contract", "reassoc", "nsz"}
 compiled: Callable[[_Loop], _Loop] = njit(fastmath=FAST_MATH)
 compiled_parallel: Callable[[_Loop], _Loop] = njit(fastmath=FAST_MATH, parallel=True)
+
+in_both: Callable[[_Loop], _Loop] = register_jitable(fastmath=FAST_MATH)
+"""For functions that Python runs as they stand and that compiled code contains: they prepare and call loops."""
 
 CACHED_NUMBERS = 8192
 """Numbers of a result that are made in one go, so that what follows finds them in the nearest cache."""
@@ -62,7 +65,7 @@ def group_of(strided_groups: Any, edge: Any) -> Any:
     return np.uintp(groups[edge * step]) + edge * (np.uintp(1) - step)
 
 
-@compiled
+@in_both
 def flat(x: Any) -> Any:
     """An array as a contiguous one-dimensional one, a copy where it is not contiguous."""
     return np.ascontiguousarray(x).reshape(x.size)

@@ -14,6 +14,7 @@ from graphnn_compiler.backend.kernels.primitives import (
     N_PIECES,
     compiled,
     flat,
+    in_both,
 )
 
 
@@ -49,7 +50,7 @@ SLOPES = Loop("slopes", "ffffnn", _make_slopes)
 _slopes_call = SLOPES.call
 
 
-@compiled
+@in_both
 def sums_over_batch(gy: Any) -> Any:
     """gy (T, B, C) -> its sums over batch and channels, (T,)."""
     sums = np.empty(gy.shape[0], gy.dtype)
@@ -62,7 +63,7 @@ def slopes_of(activation: str) -> Any:
     """The function that makes gz = f'(z) gy, (T, B, C), and its sums over batch and channels, (T,), of y = f(z), gy."""
     number, call = FUSED.index(activation), SLOPES.call
 
-    @compiled
+    @in_both
     def fill(y: Any, gy: Any) -> Any:
         if y.shape != gy.shape:
             raise ValueError("a value and its gradient differ in shape")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphnn_compiler.backend.kernels.native import Loop
-from graphnn_compiler.backend.kernels.primitives import N_PIECES, compiled, flat
+from graphnn_compiler.backend.kernels.primitives import N_PIECES, compiled, flat, in_both
 
 TILE = 32
 """Rows and columns that are turned together: 32 rows of 32 float32 are 64 cache lines."""
@@ -35,7 +35,7 @@ TURN = Loop("turn", "ffnnn", _make_turn)
 _turn_call = TURN.call
 
 
-@compiled
+@in_both
 def turned(x: Any) -> Any:
     """x (M, N, C) of any strides -> contiguous (N, M, C)."""
     m, n, channels = x.shape

@@ -1,0 +1,105 @@
+"""How a network is compiled where nothing else is asked for: PyTensor's rewrites, machine code for the edges, NumPy.
+
+The loops over edges are compiled once per machine; everything else runs in NumPy, whose functions are compiled already.
+So a network is ready in the time of PyTensor's rewrites, and its elementwise functions run in vector instructions.
+Not for: the loops (`kernels`), the elementwise functions (`elementwise`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+from pytensor.compile.mode import OPT_FAST_RUN, Mode
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.link.basic import PerformLinker
+from pytensor.scalar.basic import ScalarOp
+from pytensor.tensor.blas import Dot22, Dot22Scalar, Gemm
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+
+from graphnn_compiler.backend.elementwise import Expression
+from graphnn_compiler.backend.memory import keep_freed_arrays
+from graphnn_compiler.backend.turning import Turn
+
+AFTER_ALL_OTHERS = 1000.0
+"""Where a rewrite stands in a mode: PyTensor's own positions end below 150."""
+
+
+class BlockedElemwise(Op):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
+    """What an `Elemwise` computes, by `elementwise`. It has no gradient: it is made after all gradients."""
+
+    __props__ = ("scalar_op", "input_dtypes", "inplace")
+
+    def __init__(
+        self, scalar_op: ScalarOp, input_dtypes: tuple[str, ...], inplace: tuple[tuple[int, int], ...]
+    ) -> None:
+        """`inplace` are pairs of an output and the input whose memory it takes."""
+        self.scalar_op = scalar_op
+        self.input_dtypes = input_dtypes
+        self.inplace = inplace
+        self.destroy_map = {output: [source] for output, source in inplace}
+
+    @cached_property
+    def expression(self) -> Expression:
+        return Expression(self.scalar_op, self.input_dtypes)
+
+    def make_node(self, *inputs: Any) -> Apply:
+        raise AssertionError("it is made from the node of an Elemwise")
+
+    def perform(self, node: Apply, inputs: Sequence[NDArray], output_storage: list[list[Any]]) -> None:
+        if any(one.shape != inputs[0].shape for one in inputs):
+            Elemwise._check_runtime_broadcast(node, inputs)
+        taken = dict(self.inplace)
+        targets = [inputs[taken[number]] if number in taken else None for number in range(len(output_storage))]
+        for storage, result in zip(output_storage, self.expression(inputs, targets), strict=True):
+            storage[0] = result
+
+
+class _TurnsAsViews(GraphRewriter):  # type: ignore[misc]
+    """A `Turn` that only matrix products read becomes a view: BLAS reads a transposed matrix where it lies."""
+
+    def apply(self, fgraph: Any) -> None:
+        for node in fgraph.toposort():
+            if isinstance(node.op, Turn) and all(
+                _only_in_products(fgraph, *client) for client in _clients(fgraph, node)
+            ):
+                view = node.inputs[0].dimshuffle(1, 0, 2)
+                fgraph.replace_all_validate([(node.outputs[0], view)], reason="turn as a view")
+
+
+def _clients(fgraph: Any, node: Apply) -> list[tuple[Apply, int]]:
+    clients: list[tuple[Apply, int]] = fgraph.clients[node.outputs[0]]
+    return clients
+
+
+def _only_in_products(fgraph: Any, node: Apply, position: int) -> bool:
+    """Whether a use of a (M, N, 1) is as one operand of matrix products, without its last axis."""
+    if isinstance(node.op, DimShuffle) and len(node.op.new_order) == 2:
+        return all(_only_in_products(fgraph, *client) for client in _clients(fgraph, node))
+    operands = {Dot22: (0, 1), Dot22Scalar: (0, 1), Gemm: (2, 3)}.get(type(node.op), ())
+    return position in operands
+
+
+class _InBlocks(GraphRewriter):  # type: ignore[misc]
+    """Every `Elemwise` becomes a `BlockedElemwise`."""
+
+    def apply(self, fgraph: Any) -> None:
+        for node in fgraph.toposort():
+            if isinstance(node.op, Elemwise):
+                dtypes = tuple(str(one.type.dtype) for one in node.inputs)
+                op = BlockedElemwise(node.op.scalar_op, dtypes, tuple(sorted(node.op.inplace_pattern.items())))
+                new = Apply(op, node.inputs, [one.type() for one in node.outputs])
+                fgraph.replace_all_validate(zip(node.outputs, new.outputs, strict=True), reason="in blocks")
+
+
+@cache
+def network_mode() -> Mode:
+    """A mode for `pytensor.function`: no compiler runs but for the loops over edges, and those are cached."""
+    keep_freed_arrays()
+    return Mode(PerformLinker(), OPT_FAST_RUN).register(
+        (_TurnsAsViews(), AFTER_ALL_OTHERS), (_InBlocks(), AFTER_ALL_OTHERS + 1)
+    )
