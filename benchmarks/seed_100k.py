@@ -81,9 +81,9 @@ def measure(folder: Path, units: int, batch: int, rounds: int) -> list[Row]:
     built, net = once("build", lambda: gnn.build(program, params=params))
 
     x, truth = pt.fmatrix("x"), pt.lvector("truth")
-    forward = pytensor.function([x], net.symbolic(x))
+    forward = pytensor.function([x], net.symbolic(x), mode=net.mode)
     loss = net.loss(x, truth)
-    backward = pytensor.function([x, truth], [loss, *pytensor.grad(loss, [x, *net.trainable])])
+    backward = pytensor.function([x, truth], [loss, *pytensor.grad(loss, [x, *net.trainable])], mode=net.mode)
     random = np.random.default_rng(0)
     signal = random.standard_normal((batch, units), dtype=np.float32)
     classes = random.integers(10, size=batch)

@@ -10,6 +10,7 @@ import pytensor
 from numpy.typing import NDArray
 
 from graphnn_compiler.backend.csr_dot import edge_dot
+from graphnn_compiler.backend.mode import network_mode
 from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.csr import Csr
 from peers.layer import Layer
@@ -35,8 +36,9 @@ def layer(problem: Problem) -> Layer:
     x, gy = (pytensor.shared(array, borrow=True, shape=(problem.units, None, 1)) for array in signals)
     y = symbolic_layer(problem, w, b, x)
     gradients = pytensor.grad(None, [w, b, x], known_grads={y: gy})
-    forward = pytensor.function([], pytensor.Out(y, borrow=True))
-    both = pytensor.function([], [pytensor.Out(result, borrow=True) for result in (y, *gradients)])
+    forward = pytensor.function([], pytensor.Out(y, borrow=True), mode=network_mode())
+    results = [pytensor.Out(result, borrow=True) for result in (y, *gradients)]
+    both = pytensor.function([], results, mode=network_mode())
     return Layer(forward, both, without_channels)
 
 

@@ -53,7 +53,7 @@ def training(
     slopes = pytensor.grad(loss, net.trainable)
     updates = {one: one - np.float32(RATE[name]) * slope for one, slope in zip(net.trainable, slopes, strict=True)}
     variables = [x, truth] if given else []
-    function = pytensor.function(variables, loss, updates=updates | net.state_updates(loss))
+    function = pytensor.function(variables, loss, updates=updates | net.state_updates(loss), mode=net.mode)
     arguments = [given["x"], given["truth"]] if given else []
     return Training(
         lambda: float(function(*arguments)),
