@@ -12,21 +12,30 @@ from functools import cache, cached_property
 from typing import Any
 
 from numpy.typing import NDArray
+from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import OPT_FAST_RUN, Mode
-from pytensor.graph.basic import Apply
+from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
-from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.rewriting.basic import GraphRewriter, dfs_rewriter, node_rewriter
 from pytensor.link.basic import PerformLinker
 from pytensor.scalar.basic import ScalarOp
 from pytensor.tensor.blas import Dot22, Dot22Scalar, Gemm
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.rewriting.ofg import inline_ofg_node
 
 from graphnn_compiler.backend.elementwise import Expression
 from graphnn_compiler.backend.memory import keep_freed_arrays
 from graphnn_compiler.backend.turning import Turn
 
-AFTER_ALL_OTHERS = 1000.0
-"""Where a rewrite stands in a mode: PyTensor's own positions end below 150."""
+BEFORE_FUSION, AFTER_ALL_OTHERS = 47.0, 1000.0
+"""Where rewrites stand in a mode: PyTensor fuses elementwise Ops at 49, and its last positions are below 150."""
+
+
+@node_rewriter([OpFromGraph])  # type: ignore[untyped-decorator]
+def _inlined(fgraph: Any, node: Apply) -> list[Variable]:
+    """A graph in a graph becomes a part of it: it would be compiled by itself, in PyTensor's default mode."""
+    outputs: list[Variable] = inline_ofg_node(node)
+    return outputs
 
 
 class BlockedElemwise(Op):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
@@ -100,6 +109,10 @@ class _InBlocks(GraphRewriter):  # type: ignore[misc]
 def network_mode() -> Mode:
     """A mode for `pytensor.function`: no compiler runs but for the loops over edges, and those are cached."""
     keep_freed_arrays()
-    return Mode(PerformLinker(), OPT_FAST_RUN).register(
-        (_TurnsAsViews(), AFTER_ALL_OTHERS), (_InBlocks(), AFTER_ALL_OTHERS + 1)
+    # recognised ones, such as softmax, are graphs in graphs
+    mode = Mode(PerformLinker(), OPT_FAST_RUN).excluding("symbolic_op_recognition")
+    return mode.register(
+        (dfs_rewriter(_inlined), BEFORE_FUSION),
+        (_TurnsAsViews(), AFTER_ALL_OTHERS),
+        (_InBlocks(), AFTER_ALL_OTHERS + 1),
     )

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from plans import PY
+from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.io import In
 
 from graphnn_compiler.backend import elementwise
@@ -185,3 +186,16 @@ def test_single_precision_is_within_four_units_in_the_last_place(name: str) -> N
         errors = abs(found - wanted) / unit
     errors[(found == rounded) | (np.isnan(found) & np.isnan(wanted))] = 0
     assert np.max(errors) <= 4
+
+
+def test_graphs_in_graphs_are_computed_as_parts_of_the_whole() -> None:
+    x = pt.fmatrix("x")
+    inner = pt.fmatrix("inner")
+    squared = OpFromGraph([inner], [OpFromGraph([inner], [inner * inner + 1])(inner) * 2])
+    outputs = [squared(x), pt.special.softmax(x, axis=1), pt.einsum("ij,ij->i", x, x)]
+    function = pytensor.function([x], outputs, mode=network_mode())
+    assert not [node for node in function.maker.fgraph.toposort() if isinstance(node.op, OpFromGraph)]
+    points = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    wanted = 2 * (points**2 + 1), scipy.special.softmax(points, axis=1), (points**2).sum(axis=1)
+    for found, one in zip(function(points), wanted, strict=True):
+        np.testing.assert_allclose(found, one, rtol=1e-5)
