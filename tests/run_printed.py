@@ -54,7 +54,7 @@ def run(folder):
     module, library = load(path)
     with np.load(folder / "given.npz", allow_pickle=False) as arrays:
         given = {name: arrays[name] for name in arrays.files}
-    # with an array `training`, the program takes a list for updates, and what becomes of each state is written too
+    # with an array `training`, the program takes a list for updates, and what becomes of each statistic is written too
     masks = [] if given.pop("training", None) is not None else None
     directions = {name.partition(".")[2]: given.pop(name) for name in list(given) if name.startswith("direction.")}
 
@@ -68,7 +68,8 @@ def run(folder):
         cost = results["loss"] = module.loss(p, layers, **taken(module.loss, x))
     if hasattr(module, "metrics"):
         results.update(module.metrics(p, layers, **taken(module.metrics, x)))
-    results.update({f"after.{state.name}": after for state, after in masks or ()})
+    statistics = [(state, after) for state, after in masks or () if hasattr(after.type, "ndim")]
+    results.update({f"after.{state.name}": after for state, after in statistics})
     wanted = {name: p[name] for name in module.SHAPES}
     wanted.update({name: x[name] for name in given if given[name].dtype.kind == "f"})
     slopes = library.grad(cost, list(wanted.values()), disconnected_inputs="ignore") if wanted else []

@@ -68,6 +68,9 @@ def test_outputs_loss_and_gradients_are_those_of_the_network(
     net.write_program(tmp_path, target=target, name=name)
     found = run_printed(target, tmp_path, {**inputs, **targets})
     np.testing.assert_allclose(found["loss"], loss, rtol=1e-10)
+    computed = net(inputs)
+    for output, value in computed.items() if isinstance(computed, dict) else [(net.outputs[0], computed)]:
+        np.testing.assert_allclose(found[output], value, rtol=0, atol=1e-10 * np.max(abs(value)), err_msg=output)
     for parameter, slope in gradients.items():
         scale = np.max(abs(slope))
         np.testing.assert_allclose(found[f"slope.{parameter}"], slope, rtol=0, atol=1e-9 * scale, err_msg=parameter)

@@ -133,11 +133,9 @@ class _Printing:
         lines = ['FILE = Path(__file__).with_suffix(".npz")']
         shapes = [f"{key(one.name)}: {tuple_of(one.shape)}" for one in parameters]
         lines += sequence("SHAPES = {", shapes, "}") if shapes else ["SHAPES = {}"]
-        if not self._losses:
-            return lines
-        if all(one.trainable for one in parameters):
+        if self._losses and all(one.trainable for one in parameters):
             lines.append("TRAINABLE = list(SHAPES)")
-        else:
+        elif self._losses:
             trainable = [key(one.name) for one in parameters if one.trainable]
             lines += sequence("TRAINABLE = [", trainable, "]") if trainable else ["TRAINABLE = []"]
         return lines + [f"SEED = {self._plan.provenance.seed % 2**32}"] * self._printer.drops
