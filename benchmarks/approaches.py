@@ -144,7 +144,7 @@ def in_ours(given):
     net = gnn.build(program, data={"y.only": (indices, rows)})
     net.set_weights({"y.weights": weights})
     x = pt.fmatrix("x")
-    return pytensor, x, net.symbolic(x), net.parameters["y.only.weights"], lambda g: g
+    return pytensor, x, net.symbolic(x), net.parameters["y.only.weights"], lambda g: g, net.mode
 
 
 def measure(approach, n):
@@ -168,9 +168,14 @@ def compiled_functions(approach, given):
     """x -> y; (x, gradient of y) -> y and the gradient by w; that gradient -> the gradient by edge."""
     if approach == "numpy":
         return *in_numpy(given), lambda g: g
-    library, x, y, w, edges = in_ours(given) if approach == "ours" else in_theano(approach, given)
+    options = {}
+    if approach == "ours":
+        library, x, y, w, edges, options["mode"] = in_ours(given)
+    else:
+        library, x, y, w, edges = in_theano(approach, given)
     gy = x.type("gy")
-    return library.function([x], y), library.function([x, gy], [y, library.grad((y * gy).sum(), w)]), edges
+    slope = library.grad((y * gy).sum(), w)
+    return library.function([x], y, **options), library.function([x, gy], [y, slope], **options), edges
 
 
 def peak():
