@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphnn_compiler.diagnostics import count, did_you_mean, listed
+from graphnn_compiler.topology.comparisons import compared
 from graphnn_compiler.topology.graph import NodeSet, is_string, string_array
-from graphnn_compiler.topology.plan import Compared, Objective, Parameter, Plan, ScalarExpr, Sum, Target, Weighted
+from graphnn_compiler.topology.plan import Compared, Objective, Parameter, Plan, Target
 
 
 def by_name(given: Any, expected: Sequence[str], optional: Iterable[str], what: str) -> dict[str, Any]:
@@ -151,29 +152,32 @@ def target_array(plan: Plan, target: Target, value: Any) -> NDArray:
     """
     label = f"target `{target.name}`"
     if target.n_classes is None:
-        return value_array(label, value, target.shape, plan.dtype)
+        values = value_array(label, value, target.shape, plan.dtype)
+        _require_counts(plan, target, values)
+        return values
     codes = class_numbers(target, value)
-    for objective, compared in comparisons(plan):
-        if compared.target == target.name:
-            chosen = codes if compared.on is None or not target.shape else codes[..., compared.on]
+    for objective, one in comparisons(plan):
+        if one.target == target.name:
+            chosen = codes if one.on is None or not target.shape else codes[..., one.on]
             if np.any(chosen < 0):
                 missing = count(int(np.sum(chosen < 0)), "value")
                 raise ValueError(f"{label} misses {missing} among the units that `{objective.name}` compares")
     return codes
 
 
+def _require_counts(plan: Plan, target: Target, values: NDArray) -> None:
+    """ValueError for a negative value where the Poisson loss looks."""
+    for objective, one in comparisons(plan):
+        if one.target == target.name and one.name == "poisson":
+            units = values.ndim - len(target.shape)
+            chosen = values if one.on is None else values.take(one.on, axis=units)
+            if np.any(chosen < 0):
+                wrong = count(int(np.sum(chosen < 0)), "value")
+                raise ValueError(
+                    f"target `{target.name}` holds {wrong} below 0, and `poisson` in `{objective.name}` takes counts"
+                )
+
+
 def comparisons(plan: Plan) -> list[tuple[Objective, Compared]]:
     """Every comparison of the plan with the loss or metric it stands in."""
-    return [(objective, compared) for objective in plan.objectives for compared in _compared(objective.value)]
-
-
-def _compared(expr: ScalarExpr) -> list[Compared]:
-    match expr:
-        case Compared():
-            return [expr]
-        case Weighted(term=term):
-            return _compared(term)
-        case Sum(terms=several):
-            return [compared for term in several for compared in _compared(term)]
-        case _:
-            return []
+    return [(objective, one) for objective in plan.objectives for one in compared(objective.value)]

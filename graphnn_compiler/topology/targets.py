@@ -17,6 +17,7 @@ from graphnn_compiler.model.rejection import Refused, reject
 from graphnn_compiler.model.types import ComparedModel, ObjectiveModel, PenaltyModel, TargetModel
 from graphnn_compiler.topology import columns
 from graphnn_compiler.topology.columns import located
+from graphnn_compiler.topology.comparisons import OF_DECISIONS
 from graphnn_compiler.topology.data import Data
 from graphnn_compiler.topology.graph import Column, NodeSet, distinct, is_string
 from graphnn_compiler.topology.plan import (
@@ -81,7 +82,7 @@ class Targets:
         if isinstance(term, PenaltyModel):
             value: ScalarExpr = Penalty(term.name, term.parameters)
         else:
-            value = Compared(term.name, term.layer, term.target, self._on(term))
+            value = Compared(term.name, term.layer, term.target, self._on(term), term.delta)
         return value if factor == 1 else Weighted(factor, value)
 
     def _on(self, term: ComparedModel) -> NDArray[np.int64] | None:
@@ -130,7 +131,7 @@ class Targets:
             for other in terms
         )
         classes = term.name == "cross_entropy" or (
-            term.name == "accuracy" and not binary and layer.activation.name != "sigmoid"
+            term.name in OF_DECISIONS and not binary and layer.activation.name != "sigmoid"
         )
         if not classes:
             return _Use(term, layer.units.shape, None)
@@ -182,6 +183,7 @@ class Targets:
         values = np.where(missing.reshape(-1, *(1,) * (values.ndim - 1)), np.asarray(np.nan, self.dtype), values)
         absent = np.isnan(values).reshape(len(values), -1).any(axis=1)
         self._require_present(model, absent, self.nodes[use.term.layer], uses)
+        self._require_counts(model, values, uses)
         return values
 
     def _classes(self, model: TargetModel, column: Column, use: _Use) -> tuple[NDArray[np.int64], NDArray | None]:
@@ -206,6 +208,16 @@ class Targets:
             reject("E412", message, model.default.span, related=[(use.term.span, "compared here")])
         coded[present] = codes
         return coded, found.astype(np.int64) if found.dtype.kind == "b" else found
+
+    def _require_counts(self, model: TargetModel, values: NDArray, uses: Sequence[_Use]) -> None:
+        """Refuse negative values where the Poisson loss looks."""
+        for use in uses:
+            if use.term.name == "poisson" and model.default is not None:
+                on = self._on(use.term)
+                n_wrong = int(np.sum((values if on is None else values[on]) < 0))
+                if n_wrong:
+                    message = f"`poisson` takes counts, and target `{model.name}` has {count(n_wrong, 'value')} below 0"
+                    reject("E412", message, model.default.span, related=[(use.term.span, "compared here")])
 
     def _require_present(
         self, model: TargetModel, absent: NDArray[np.bool_], nodes: NodeSet, uses: Sequence[_Use]
