@@ -44,17 +44,17 @@ def losses_see_logits(model: Model) -> Iterator[Diagnostic]:
 
 
 def _sees_logits(term: ComparedModel, layer: LayerModel) -> Iterator[Diagnostic]:
-    matching = FROM_LOGITS[term.name]
+    matching, logits = FROM_LOGITS[term.name], f"`{term.name}` works from {works_from(term.name)}"
     place = layer.activation_span or layer.span
     found, dropped = _last_activation(layer)
     if found.name == "linear":
         return
     if found.name != matching:
-        message = f"`{term.name}` works from {works_from(term.name)}, and `{layer.name}` has the activation {found.name}"
+        message = f"{logits}, and `{layer.name}` has the activation {found.name}"
         help = f"write `activation = {matching}`, or none"
         yield Diagnostic("E414", message, term.span, help, related=(Related(place, "its activation"),))
     elif dropped:
-        message = f"`{term.name}` works from {works_from(term.name)}, and `{layer.name}` drops values after its activation"
+        message = f"{logits}, and `{layer.name}` drops values after its activation"
         yield Diagnostic("E414", message, term.span, related=(Related(layer.span, "this layer"),))
     elif found.name == "softmax" and found.axis != ("channels" if layer.channel_axis else "units"):
         message = f"`{term.name}` takes the channels of `{layer.name}` for the classes, and its softmax runs over units"
@@ -68,8 +68,8 @@ def _sees_logits_of_another(term: ComparedModel, layers: Mapping[str, LayerModel
         layer = layers[layer.value.layer]
     if layer is named or _last_activation(layer)[0].name == "linear":
         return
-    found = _last_activation(layer)[0].name
-    message = f"`{term.name}` works from {works_from(term.name)}, and `{named.name}` is `{layer.name}`, which has the activation {found}"
+    found, logits = _last_activation(layer)[0].name, f"`{term.name}` works from {works_from(term.name)}"
+    message = f"{logits}, and `{named.name}` is `{layer.name}`, which has the activation {found}"
     help = f"leave the activation out there, and write `{named.name} = .. {{ activation = {FROM_LOGITS[term.name]} }}`"
     related = (Related(layer.activation_span or layer.span, "its activation"),)
     yield Diagnostic("E414", message, term.span, help, related=related)

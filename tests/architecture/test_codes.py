@@ -21,6 +21,7 @@ WITHOUT_BAD_PROGRAM: dict[str, str] = {
         "about the arrays that a command of a built network is given: tests/cli",
     ),
     "E550": "about an operation that a target lacks, and both have all there are: tests/backend/test_printed_text.py",
+    "E552": "about a library that is not installed, as all are in tests: tests/evaluation/test_measuring.py",
     "E551": "about a matrix of more than 2,147,483,647 entries: tests/backend/test_printed_text.py",
     **dict.fromkeys(
         [f"E{number}" for number in range(530, 544)],
