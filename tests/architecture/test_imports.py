@@ -21,13 +21,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arguments": {"diagnostics", "topology"},
     "edges": {"diagnostics", "topology"},
     "evaluation": {"diagnostics", "topology", "backend"},
+    "samples": {"diagnostics", "topology", "arguments"},
     "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
-    | {"network", "archive", "compiler", "api", ""},
+    | {"network", "archive", "samples", "evaluation", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
     "": {"source", "diagnostics", "building", "network", "api"},
 }
@@ -59,14 +60,15 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # the text of programs
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
-    "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "cli"),
+    "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "samples", "cli"),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices; correlations
     "scipy": ("topology", "backend", "edges", "evaluation.scores"),
     # metrics: an extra, which only programs that name them need
     "sklearn": ("evaluation.scores",),
-    # tables: the parser of text, the typing of its cells, and Parquet, whose columns are Arrow's own
-    "pyarrow": tuple(f"topology.readers.{name}" for name in ("delimited", "arrow_cells", "texts", "parquet")),
+    # tables: the parser of text, the typing of its cells, and Parquet, whose columns are Arrow's own; predictions
+    "pyarrow": tuple(f"topology.readers.{name}" for name in ("delimited", "arrow_cells", "texts", "parquet"))
+    + ("evaluation.table_files",),
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
