@@ -111,7 +111,7 @@ def class_numbers(target: Target, value: Any) -> NDArray[np.int64]:
     check_shape(label, array.shape, target.shape)
     classes = target.classes
     if named and (classes is None or not is_string(classes)):
-        raise TypeError(f"{label} takes class numbers, not values of type {array.dtype}")
+        raise TypeError(f"{label} takes class numbers, not text: it has no names of classes")
     if classes is None or (is_string(classes) and not named):
         return _checked(label, array.astype(np.int64), array, (array >= -1) & (array < target.n_classes), None)
     flat = string_array([str(one) for one in array.ravel()]) if named else array.ravel().astype(np.int64)

@@ -10,6 +10,7 @@ from command import Command
 
 from graphnn_compiler import __version__
 
+COMMANDS = ("check", "fmt", "build", "run", "evaluate", "predict", "inspect", "why", "explain")
 SHOWS_USAGE = "  = help: `gnnc {} --help` shows the usage\n"
 
 
@@ -21,7 +22,7 @@ def test_version(gnnc: Command) -> None:
 def test_help_names_the_commands_there_are(gnnc: Command) -> None:
     result = gnnc("--help")
     assert (result.status, result.err) == (0, "")
-    for command in ("check", "fmt", "build", "run", "evaluate", "predict", "inspect", "why", "explain"):
+    for command in COMMANDS:
         assert f"    {command} " in result.out
     for later in ("train", "lsp"):
         assert later not in result.out
@@ -53,7 +54,7 @@ WRONG = {
     "chekc": ("there is no command `chekc`", "  = help: did you mean `check`?\n"),
     "zzz": (
         "there is no command `zzz`",
-        "  = help: the commands are check, fmt, build, run, evaluate, predict, inspect, why, explain\n",
+        f"  = help: the commands are {', '.join(COMMANDS)}\n",
     ),
     "--versoin": ("`gnnc` has no option `--versoin`", "  = help: did you mean `--version`?\n"),
     "check": ("the following arguments are required: FILE", SHOWS_USAGE.format("check")),
