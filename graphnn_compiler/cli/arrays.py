@@ -30,6 +30,7 @@ def samples_of(
     index: str | None = None,
     missing: Missing | None = None,
     targets: bool | None = None,
+    learn_classes: bool = False,
 ) -> Samples:
     """What the files hold, as `read_samples`; UsageError for options that they have no use for."""
     files = [split_name(plan, name)[1] for name in names]
@@ -46,4 +47,4 @@ def samples_of(
     if missing == "drop" and len(files) > 1:
         message = "`--missing drop` leaves samples out of one file, and --data names several"
         raise UsageError(message, help="put the columns into one table, or name another policy")
-    return read_samples(plan, names, index=index, missing=missing, targets=targets)
+    return read_samples(plan, names, index=index, missing=missing, targets=targets, learn_classes=learn_classes)

@@ -99,7 +99,7 @@ def as_arrays(
 
 def _plain(keys: NDArray) -> NDArray:
     """Keys as numbers or fixed-width text, which any reader of npz files takes."""
-    return keys if keys.dtype.kind in "biuf" else keys.astype(np.str_)
+    return keys if keys.dtype.kind in "biuf" else np.array([str(key) for key in keys.tolist()], dtype=np.str_)
 
 
 # ------------------------------------------------------------------ tables

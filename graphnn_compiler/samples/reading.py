@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.arguments import check_batches, target_array, value_array
 from graphnn_compiler.diagnostics import Problem, did_you_mean, listed
+from graphnn_compiler.samples.classes import with_learned_classes
 from graphnn_compiler.samples.tables import TABLES, Missing, is_table, read_table
 from graphnn_compiler.topology.plan import Plan
 from graphnn_compiler.topology.readers.arrays import ArrayFile, open_arrays
@@ -30,8 +31,12 @@ FORMATS = (".npz", ".npy", *TABLES)
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Inputs and targets by name; the labels of samples, by the name of their column; what was left out, in words."""
+    """Inputs and targets by name; the labels of samples, by the name of their column; what was left out, in words.
 
+    `plan` is the plan, with names of classes if they were to be learned.
+    """
+
+    plan: Plan
     inputs: Arrays
     targets: Arrays
     labels: NDArray | None = None
@@ -69,11 +74,13 @@ def read_samples(
     index: str | None = None,
     missing: Missing | None = None,
     targets: bool | None = None,
+    learn_classes: bool = False,
 ) -> Samples:
     """What the files hold for the inputs and targets of a plan.
 
     `index` is the column of a table that labels samples; `missing` says what becomes of missing cells of a table.
     `targets`: whether all of them are needed (True), are left aside (False), or are needed if there is any (None).
+    With `learn_classes`, class targets without names take theirs from the values found (`with_learned_classes`).
     Raises Problem: E280 to E288, and what readers say of a file.
     """
     found = _Found()
@@ -87,8 +94,9 @@ def read_samples(
         wanted = {}
     elif wanted or targets:
         _require("target", [target.name for target in plan.targets if target.default is None], wanted)
+    plan = with_learned_classes(plan, wanted) if learn_classes else plan
     _check_fit(plan, inputs, wanted, with_targets=bool(wanted or targets))
-    return Samples(inputs, wanted, found.labels, index, tuple(found.notes))
+    return Samples(plan, inputs, wanted, found.labels, index, tuple(found.notes))
 
 
 def _read_file(

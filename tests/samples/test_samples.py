@@ -12,11 +12,14 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphnn_compiler.arguments import target_array
 from graphnn_compiler.compiler import Settings, compile_plan
 from graphnn_compiler.diagnostics import Problem, render
+from graphnn_compiler.samples.classes import with_learned_classes
 from graphnn_compiler.samples.reading import read_samples
 from graphnn_compiler.source import Source
 from graphnn_compiler.topology.plan import Plan
+from graphnn_compiler.topology.verification import verify
 
 EDGES = "a,b\noak,elm\nelm,ash\n"
 TREES = """\
@@ -271,3 +274,39 @@ def test_a_table_of_thousands_of_columns(folder: Path) -> None:
     lines = [",".join(map(str, order.tolist())), ",".join(map(str, (2 * order).tolist()))]
     (folder / "d.csv").write_text("\n".join(lines), encoding="utf-8")
     np.testing.assert_array_equal(read_samples(plan, ["d.csv"]).inputs["x"], [2 * np.arange(n)])
+
+
+# ------------------------------------------------------------------ names of classes
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "codes"),
+    [
+        (np.array(["sick", "well", "sick"]), ["sick", "well"], [0, 1, 0]),
+        (np.array([2, 1, 1]), [1, 2], [1, 0, 0]),
+        (np.array([0, 1, 1]), None, [0, 1, 1]),
+        (np.array([1, 1]), None, [1, 1]),
+    ],
+)
+def test_names_of_classes_are_learned(given: np.ndarray, names: list | None, codes: list[int]) -> None:
+    plan = with_learned_classes(plan_of(PLAIN), {"kind": given})
+    verify(plan)
+    (target,) = plan.targets
+    assert (target.classes is None) == (names is None)
+    assert names is None or (target.classes is not None and target.classes.tolist() == names)
+    assert target_array(plan, target, given).tolist() == codes
+
+
+def test_names_are_learned_from_a_table_where_that_is_asked_for(folder: Path) -> None:
+    (folder / "d.csv").write_text("oak,elm,ash,kind\n1,2,3,well\n4,5,6,sick\n", encoding="utf-8")
+    found = read_samples(plan_of(PLAIN), ["d.csv"], learn_classes=True)
+    assert found.plan.targets[0].classes is not None
+    assert found.plan.targets[0].classes.tolist() == ["sick", "well"]
+    assert found.targets["kind"].tolist() == ["well", "sick"]
+
+
+def test_another_number_of_classes_than_the_network_has() -> None:
+    with pytest.raises(Problem) as caught:
+        with_learned_classes(plan_of(PLAIN), {"kind": np.array([1, 2, 3, 7])})
+    expected = "target `kind` has 4 classes (`1`, `2`, `3` and 1 more), and the network tells 2 apart"
+    assert (caught.value.code, caught.value.message) == ("E282", expected)
