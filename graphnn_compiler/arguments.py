@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphnn_compiler.diagnostics import count, did_you_mean, listed
-from graphnn_compiler.topology.comparisons import compared
+from graphnn_compiler.topology.comparisons import RANGES, compared, number_outside
 from graphnn_compiler.topology.graph import NodeSet, is_string, string_array
 from graphnn_compiler.topology.plan import Compared, Objective, Parameter, Plan, Target
 
@@ -153,7 +153,7 @@ def target_array(plan: Plan, target: Target, value: Any) -> NDArray:
     label = f"target `{target.name}`"
     if target.n_classes is None:
         values = value_array(label, value, target.shape, plan.dtype)
-        _require_counts(plan, target, values)
+        _require_range(plan, target, values)
         return values
     codes = class_numbers(target, value)
     for objective, one in comparisons(plan):
@@ -165,17 +165,16 @@ def target_array(plan: Plan, target: Target, value: Any) -> NDArray:
     return codes
 
 
-def _require_counts(plan: Plan, target: Target, values: NDArray) -> None:
-    """ValueError for a negative value where the Poisson loss looks."""
+def _require_range(plan: Plan, target: Target, values: NDArray) -> None:
+    """ValueError for a value that a loss cannot take, such as a negative count, where it looks."""
     for objective, one in comparisons(plan):
-        if one.target == target.name and one.name == "poisson":
+        if one.target == target.name and one.name in RANGES:
             units = values.ndim - len(target.shape)
-            chosen = values if one.on is None else values.take(one.on, axis=units)
-            if np.any(chosen < 0):
-                wrong = count(int(np.sum(chosen < 0)), "value")
-                raise ValueError(
-                    f"target `{target.name}` holds {wrong} below 0, and `poisson` in `{objective.name}` takes counts"
-                )
+            n_wrong = number_outside(one.name, values if one.on is None else values.take(one.on, axis=units))
+            if n_wrong:
+                wrong = f"{count(n_wrong, 'value')} {RANGES[one.name].others}"
+                takes = f"`{one.name}` in `{objective.name}` takes {RANGES[one.name].takes}"
+                raise ValueError(f"target `{target.name}` holds {wrong}, and {takes}")
 
 
 def comparisons(plan: Plan) -> list[tuple[Objective, Compared]]:

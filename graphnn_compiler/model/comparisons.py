@@ -5,6 +5,8 @@ Input: nothing. Output: closed sets of words. Not for: computing them; what a ta
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
@@ -28,6 +30,24 @@ OF_PROBABILITIES = ("auc", "average_precision")
 
 FROM_LOGITS = MappingProxyType({"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "poisson": "exp"})
 """Those that are computed from what stands before the last activation, and the activation that may be there."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values that a comparison takes, in words what they are and what others are."""
+
+    high: float
+    takes: str
+    others: str
+
+
+RANGES = MappingProxyType(
+    {
+        "poisson": Range(math.inf, "counts", "below 0"),
+        "binary_cross_entropy": Range(1.0, "probabilities", "outside 0 .. 1"),
+    }
+)
+"""Comparisons that take no values below 0, nor above a bound."""
 
 
 def works_from(name: str) -> str:

@@ -17,7 +17,7 @@ from graphnn_compiler.model.rejection import Refused, reject
 from graphnn_compiler.model.types import ComparedModel, ObjectiveModel, PenaltyModel, TargetModel
 from graphnn_compiler.topology import columns
 from graphnn_compiler.topology.columns import located
-from graphnn_compiler.topology.comparisons import OF_DECISIONS
+from graphnn_compiler.topology.comparisons import OF_DECISIONS, RANGES, number_outside
 from graphnn_compiler.topology.data import Data
 from graphnn_compiler.topology.graph import Column, NodeSet, distinct, is_string
 from graphnn_compiler.topology.plan import (
@@ -183,7 +183,7 @@ class Targets:
         values = np.where(missing.reshape(-1, *(1,) * (values.ndim - 1)), np.asarray(np.nan, self.dtype), values)
         absent = np.isnan(values).reshape(len(values), -1).any(axis=1)
         self._require_present(model, absent, self.nodes[use.term.layer], uses)
-        self._require_counts(model, values, uses)
+        self._require_range(model, values, uses)
         return values
 
     def _classes(self, model: TargetModel, column: Column, use: _Use) -> tuple[NDArray[np.int64], NDArray | None]:
@@ -209,15 +209,16 @@ class Targets:
         coded[present] = codes
         return coded, found.astype(np.int64) if found.dtype.kind == "b" else found
 
-    def _require_counts(self, model: TargetModel, values: NDArray, uses: Sequence[_Use]) -> None:
-        """Refuse negative values where the Poisson loss looks."""
+    def _require_range(self, model: TargetModel, values: NDArray, uses: Sequence[_Use]) -> None:
+        """Refuse values that a loss cannot take, such as negative counts, where it looks."""
         for use in uses:
-            if use.term.name == "poisson" and model.default is not None:
-                on = self._on(use.term)
-                n_wrong = int(np.sum((values if on is None else values[on]) < 0))
-                if n_wrong:
-                    message = f"`poisson` takes counts, and target `{model.name}` has {count(n_wrong, 'value')} below 0"
-                    reject("E412", message, model.default.span, related=[(use.term.span, "compared here")])
+            name, on = use.term.name, self._on(use.term)
+            n_wrong = number_outside(name, values if on is None else values[on])
+            if n_wrong:
+                assert model.default is not None
+                wrong = f"{count(n_wrong, 'value')} {RANGES[name].others}"
+                message = f"`{name}` takes {RANGES[name].takes}, and target `{model.name}` has {wrong}"
+                reject("E412", message, model.default.span, related=[(use.term.span, "compared here")])
 
     def _require_present(
         self, model: TargetModel, absent: NDArray[np.bool_], nodes: NodeSet, uses: Sequence[_Use]
