@@ -78,7 +78,7 @@ def read_table(
         some = listed(f"`{name}`" for name in assignment.unused)
         notes.append(f"left out {left} of {shown} that belong to no unit and no target: {some}")
     if missing == "drop":
-        kept = _whole_rows(cells)
+        kept = _whole_rows(cells, shown)
         notes += [f"left out {count(int(np.sum(~kept)), 'sample')} of {shown} with missing cells"] * (not kept.all())
         cells = {name: _Cells(it.values[kept]) for name, it in cells.items()}
         labels = labels if labels is None else labels[kept]
@@ -165,12 +165,15 @@ def _read_classes(table: RowTable, names: list[str], target: Target) -> _Cells:
 # ------------------------------------------------------------------ missing cells
 
 
-def _whole_rows(cells: Mapping[str, _Cells]) -> NDArray[np.bool_]:
-    """The rows without a missing cell in any input or target."""
+def _whole_rows(cells: Mapping[str, _Cells], shown: str) -> NDArray[np.bool_]:
+    """The rows without a missing cell in any input or target; E287 where there is none."""
     whole = np.ones(len(next(iter(cells.values())).values), bool)
     for it in cells.values():
         for absent in it.missing.values():
             whole &= ~absent
+    if len(whole) and not whole.any():
+        message = f"every sample of `{shown}` has a missing cell, so `--missing drop` leaves none"
+        raise Problem("E287", message, help="fill the cells in, or say `--missing mean` or `--missing zero`")
     return whole
 
 

@@ -185,6 +185,13 @@ WRONG = {
         "error[E287]: no sample of `d.csv` has a value for `elm` of input `x`\n  --> d.csv\n"
         "  = help: there is no mean of nothing: `--missing zero` puts 0 there\n",
     ),
+    "nothing is left": (
+        PLAIN,
+        "oak,elm,ash,kind\n1,,3,0\n2,2,4,\n",
+        {"missing": "drop"},
+        "error[E287]: every sample of `d.csv` has a missing cell, so `--missing drop` leaves none\n  --> d.csv\n"
+        "  = help: fill the cells in, or say `--missing mean` or `--missing zero`\n",
+    ),
     "no index": (
         PLAIN,
         "oak,elm,ash,kind,sample\n1,2,3,0,a\n",
