@@ -164,7 +164,8 @@ class Targets:
             return Target(model.name, first.shape, default=self._values(model, column, first, uses))
         coded, classes = self._classes(model, column, first)
         self._require_present(model, coded == _MISSING_CLASS, nodes, uses)
-        return Target(model.name, first.shape, first.n_classes, classes, coded)
+        n_classes = first.n_classes if classes is None else len(classes)  # a layer may tell more apart than are named
+        return Target(model.name, first.shape, n_classes, classes, coded)
 
     def _values(self, model: TargetModel, column: Column, use: _Use, uses: Sequence[_Use]) -> NDArray:
         assert model.default is not None

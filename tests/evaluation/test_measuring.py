@@ -211,6 +211,20 @@ def test_outputs_that_do_not_fit_into_one_table() -> None:
         as_table(predictions(net.plan, net(np.zeros((1, 2, 3)))), None, None)
 
 
+def test_a_layer_may_tell_more_classes_apart_than_have_names(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("a,b\noak,elm\n", encoding="utf-8")
+    (tmp_path / "n.csv").write_text("id,kind\noak,red\nelm,blue\n", encoding="utf-8")
+    text = GRAPH.replace('target = "b"', 'target = "b", nodes = "n.csv", key = "id"').replace(
+        "y[g.nodes, 2]", "y[g.nodes, 3]"
+    )
+    text = text.replace("x[g.nodes, 2]", "x[g.nodes, 3]").replace("target kind", "target kind = g.nodes.kind")
+    (tmp_path / "m.gnn").write_text(text + "metric acc = accuracy(y, kind)\n", encoding="utf-8")
+    report = gnn.build(tmp_path / "m.gnn", mode=INTERPRETED).report(np.array([[0.0, 1, 0], [0, 0, 1]]))
+    assert report["metrics"] == {"acc": 0.5}
+    assert report["confusion"][0]["classes"] == ["blue", "red", 2]
+    assert report["confusion"][0]["counts"] == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+
+
 # ------------------------------------------------------------------ a library that is not there
 
 
