@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphnn_compiler.diagnostics import count, did_you_mean, listed
+from graphnn_compiler.topology.comparisons import RANGES, compared, number_outside
 from graphnn_compiler.topology.graph import NodeSet, is_string, string_array
-from graphnn_compiler.topology.plan import Compared, Objective, Parameter, Plan, ScalarExpr, Sum, Target, Weighted
+from graphnn_compiler.topology.plan import Compared, Objective, Parameter, Plan, Target
 
 
 def by_name(given: Any, expected: Sequence[str], optional: Iterable[str], what: str) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def class_numbers(target: Target, value: Any) -> NDArray[np.int64]:
     check_shape(label, array.shape, target.shape)
     classes = target.classes
     if named and (classes is None or not is_string(classes)):
-        raise TypeError(f"{label} takes class numbers, not values of type {array.dtype}")
+        raise TypeError(f"{label} takes class numbers, not text: it has no names of classes")
     if classes is None or (is_string(classes) and not named):
         return _checked(label, array.astype(np.int64), array, (array >= -1) & (array < target.n_classes), None)
     flat = string_array([str(one) for one in array.ravel()]) if named else array.ravel().astype(np.int64)
@@ -151,29 +152,31 @@ def target_array(plan: Plan, target: Target, value: Any) -> NDArray:
     """
     label = f"target `{target.name}`"
     if target.n_classes is None:
-        return value_array(label, value, target.shape, plan.dtype)
+        values = value_array(label, value, target.shape, plan.dtype)
+        _require_range(plan, target, values)
+        return values
     codes = class_numbers(target, value)
-    for objective, compared in comparisons(plan):
-        if compared.target == target.name:
-            chosen = codes if compared.on is None or not target.shape else codes[..., compared.on]
+    for objective, one in comparisons(plan):
+        if one.target == target.name:
+            chosen = codes if one.on is None or not target.shape else codes[..., one.on]
             if np.any(chosen < 0):
                 missing = count(int(np.sum(chosen < 0)), "value")
                 raise ValueError(f"{label} misses {missing} among the units that `{objective.name}` compares")
     return codes
 
 
+def _require_range(plan: Plan, target: Target, values: NDArray) -> None:
+    """ValueError for a value that a loss cannot take, such as a negative count, where it looks."""
+    for objective, one in comparisons(plan):
+        if one.target == target.name and one.name in RANGES:
+            units = values.ndim - len(target.shape)
+            n_wrong = number_outside(one.name, values if one.on is None else values.take(one.on, axis=units))
+            if n_wrong:
+                wrong = f"{count(n_wrong, 'value')} {RANGES[one.name].others}"
+                takes = f"`{one.name}` in `{objective.name}` takes {RANGES[one.name].takes}"
+                raise ValueError(f"target `{target.name}` holds {wrong}, and {takes}")
+
+
 def comparisons(plan: Plan) -> list[tuple[Objective, Compared]]:
     """Every comparison of the plan with the loss or metric it stands in."""
-    return [(objective, compared) for objective in plan.objectives for compared in _compared(objective.value)]
-
-
-def _compared(expr: ScalarExpr) -> list[Compared]:
-    match expr:
-        case Compared():
-            return [expr]
-        case Weighted(term=term):
-            return _compared(term)
-        case Sum(terms=several):
-            return [compared for term in several for compared in _compared(term)]
-        case _:
-            return []
+    return [(objective, one) for objective in plan.objectives for one in compared(objective.value)]

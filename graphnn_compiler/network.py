@@ -39,6 +39,9 @@ from graphnn_compiler.backend.program.targets import TargetName
 from graphnn_compiler.backend.symbolic import Applied, SymbolicNetwork
 from graphnn_compiler.diagnostics import GnnError, Problem, count
 from graphnn_compiler.edges import Edges, clause_of, weights_by_pair
+from graphnn_compiler.evaluation.batches import batches
+from graphnn_compiler.evaluation.measuring import Measured, Parts, joined, measure, parts_of
+from graphnn_compiler.evaluation.reports import report
 from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Layer, Parameter, Plan, Target
 
 Variable: TypeAlias = Any
@@ -116,19 +119,42 @@ class Network:
         results = self._function("outputs", arrays, {})(*arrays.values())
         return results[0] if len(results) == 1 else dict(zip(self.outputs, results, strict=True))
 
-    def evaluate(self, inputs: Any = None, targets: Any = None) -> dict[str, float]:
+    def predict(self, inputs: Any = None, batch_size: int | None = None) -> Arrays:
+        """The outputs as a call gives them, computed for `batch_size` samples at a time (see `evaluate`)."""
+        arrays = self._input_arrays(inputs)
+        self._check_batches(arrays)
+        several = [
+            self._function("outputs", batch.inputs, {})(*batch.inputs.values())
+            for batch in batches(self.plan, arrays, None, batch_size)
+        ]
+        named = zip(self.plan.outputs, zip(*several, strict=True), strict=True)
+        results = {layer.name: joined(pieces, len(layer.units.shape)) for layer, pieces in named}
+        return next(iter(results.values())) if len(results) == 1 else results
+
+    def evaluate(self, inputs: Any = None, targets: Any = None, batch_size: int | None = None) -> dict[str, float]:
         """The value of every loss and metric, dropout off.
 
         Inputs and targets are arrays by name (or the array itself where there is one), and may be left out where they
         have default data. A class target takes class names or numbers: () or (U,), as its loss has it, or a batch of
-        that. ValueError for a class that is unknown, or missing where it is compared.
+        that. `batch_size` samples are computed at a time, which changes no value but by rounding; by default so many
+        that all layers hold 2^24 numbers. ValueError for a class that is unknown, or missing where it is compared, and
+        for a batch size below 1; GnnError (E552) for a metric whose library is not installed.
         """
-        input_arrays = self._input_arrays(inputs)
-        target_arrays = self._target_arrays(targets)
+        return self._measured(inputs, targets, batch_size, tables=False).values
+
+    def report(self, inputs: Any = None, targets: Any = None, batch_size: int | None = None) -> dict[str, Any]:
+        """What `evaluate` gives, the number of samples and confusion matrices: the JSON of `gnnc evaluate`."""
+        return report(self.plan, self._measured(inputs, targets, batch_size, tables=True))
+
+    def _measured(self, inputs: Any, targets: Any, batch_size: int | None, *, tables: bool) -> Measured:
+        input_arrays, target_arrays = self._input_arrays(inputs), self._target_arrays(targets)
         self._check_batches(input_arrays, target_arrays)
-        function = self._function("objectives", input_arrays, target_arrays)
-        results = function(*input_arrays.values(), *target_arrays.values())
-        return {goal.name: float(value) for goal, value in zip(self.plan.objectives, results, strict=True)}
+        parts = parts_of(self.plan, tables=tables)
+
+        def run(x: dict[str, NDArray], y: dict[str, NDArray]) -> Any:
+            return self._function(parts, x, y)(*x.values(), *y.values())
+
+        return measure(self.plan, parts, run, input_arrays, target_arrays, batch_size)
 
     def symbolic(self, inputs: Variables = None, training: bool = False) -> Variables:
         """The outputs as variables: one, or several by name, of the inputs given as variables (or arrays).
@@ -325,18 +351,20 @@ class Network:
         }
 
     def _function(
-        self, kind: Literal["outputs", "objectives"], inputs: dict[str, NDArray], targets: dict[str, NDArray]
+        self, wanted: Literal["outputs"] | Parts, inputs: dict[str, NDArray], targets: dict[str, NDArray]
     ) -> Any:
         """The function for arguments of these names and numbers of dimensions, compiled when first asked for."""
-        key = (kind, *((name, array.ndim) for name, array in (*inputs.items(), *targets.items())))
+        key = (wanted, *((name, array.ndim) for name, array in (*inputs.items(), *targets.items())))
         if key not in self._functions:
             x = {name: self._argument(name, array) for name, array in inputs.items()}
             y = {name: self._argument(name, array) for name, array in targets.items()}
-            if kind == "outputs":
-                applied = self._applied(x, training=False)
+            applied = self._applied(x, training=False)
+            if wanted == "outputs":
                 results = [applied.value(name) for name in self.outputs]
             else:
-                results = self._objectives([goal.name for goal in self.plan.objectives], x, y, training=False)
+                compared = self._target_variables(y)
+                results = [scalar(term, applied, self._parameters, compared) for term in wanted.means]
+                results += [applied.value(name) for name in wanted.layers]
             arguments = [*x.values(), *y.values()]
             self._functions[key] = pytensor.function(arguments, results, mode=self._mode, on_unused_input="ignore")
         return self._functions[key]

@@ -15,6 +15,7 @@ from graphnn_compiler.archive.encoding import MAX_DEPTH
 from graphnn_compiler.archive.fields import Fields, broken
 from graphnn_compiler.archive.references import ReadArrays
 from graphnn_compiler.diagnostics import Problem
+from graphnn_compiler.topology.comparisons import COMPARISONS
 from graphnn_compiler.topology.csr import Csr
 from graphnn_compiler.topology.plan import (
     Activation,
@@ -205,10 +206,11 @@ def _scalar(fields: Fields, arrays: ReadArrays, depth: int) -> ScalarExpr:
         match it.choice("node", ("compared", "penalty", "weighted", "sum")):
             case "compared":
                 return Compared(
-                    it.choice("name", ("cross_entropy", "binary_cross_entropy", "mse", "mae", "accuracy")),
+                    it.choice("name", COMPARISONS),
                     it.text("layer"),
                     it.text("target"),
                     arrays.optional(it, "on"),
+                    it.number("delta") if it.has("delta") else 1.0,
                 )
             case "penalty":
                 return Penalty(it.choice("name", ("l1", "l2")), it.texts("parameters"))

@@ -202,9 +202,9 @@ def _tensor(expr: TensorExpr, depth: int) -> _Json:
 def _scalar(expr: ScalarExpr, table: WrittenArrays, depth: int) -> _Json:
     _too_deep(depth)
     match expr:
-        case Compared(name=name, layer=layer, target=target, on=on):
+        case Compared(name=name, layer=layer, target=target, on=on, delta=delta):
             reads = {"layer": layer, "target": target, "on": table.optional(on)}
-            return {"node": "compared", "name": name, **reads}
+            return {"node": "compared", "name": name, **reads} | ({"delta": _real(delta)} if name == "huber" else {})
         case Penalty(name=name, parameters=parameters):
             return {"node": "penalty", "name": name, "parameters": list(parameters)}
         case Weighted(factor=factor, term=term):

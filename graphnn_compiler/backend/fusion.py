@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
+from graphnn_compiler.topology.comparisons import FROM_LOGITS
 from graphnn_compiler.topology.plan import (
     Combination,
     Compared,
@@ -42,7 +43,7 @@ def compared_by_logits(plan: Plan) -> frozenset[str]:
 def _compared_by_logits(value: ScalarExpr) -> Iterator[str]:
     match value:
         case Compared(name=name, layer=layer):
-            if name in ("cross_entropy", "binary_cross_entropy"):
+            if name in FROM_LOGITS:
                 yield layer
         case Weighted(term=term):
             yield from _compared_by_logits(term)

@@ -16,6 +16,7 @@ import pytensor.tensor as pt
 from graphnn_compiler.backend.activations import CHANNELS, constant, shifted
 from graphnn_compiler.backend.layout import Tensor, to_node_major
 from graphnn_compiler.backend.symbolic import Applied, last_activation
+from graphnn_compiler.topology.comparisons import FROM_LOGITS, SCORES, works_from
 from graphnn_compiler.topology.plan import Compared, Layer, Penalty, Plan, ScalarExpr, Sum, Target, Weighted
 
 
@@ -25,7 +26,7 @@ def scalar(
     """The value of a loss or metric.
 
     `targets`: by name, batch-first; class numbers of any integer type, values of the plan's dtype. ValueError where a
-    cross entropy has no logits to work from (`without_logits`).
+    loss has no logits to work from (`without_logits`), and for scores, which `evaluation.scores` computes from arrays.
     """
     match expr:
         case Compared():
@@ -45,7 +46,7 @@ def scalar(
 def without_logits(layer: Layer, loss: str) -> str | None:
     """Why `loss` has no logits of a layer to work from, if so. The checker refuses such programs with E414."""
     last = last_activation(layer)
-    matching = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss)
+    matching = FROM_LOGITS.get(loss)
     if matching is None or last.name == "linear":
         return None
     over_classes = last.name != "softmax" or (last.axis == "channels") == layer.units.channel_axis
@@ -53,7 +54,7 @@ def without_logits(layer: Layer, loss: str) -> str | None:
         return None
     found = f"{last.name} over {last.axis}" if last.name == "softmax" else last.name
     dropped = " and dropout after it" if layer.dropout else ""
-    return f"`{loss}` works from logits, and layer `{layer.name}` ends in {found}{dropped}"
+    return f"`{loss}` works from {works_from(loss)}, and layer `{layer.name}` ends in {found}{dropped}"
 
 
 def _zero(plan: Plan) -> Tensor:
@@ -66,10 +67,11 @@ def _compared(expr: Compared, applied: Applied, target: Tensor) -> Tensor:
     problem = without_logits(layer, expr.name)
     if problem is not None:
         raise ValueError(problem)
-    works_from_logits = expr.name in ("cross_entropy", "binary_cross_entropy")
-    value = (applied.logits if works_from_logits and last_activation(layer).name != "linear" else applied.values)[
-        expr.layer
-    ]
+    if expr.name in SCORES:
+        raise ValueError(f"`{expr.name}` is computed from arrays, by `Network.evaluate`, and is no variable")
+    value = (
+        applied.logits if expr.name in FROM_LOGITS and last_activation(layer).name != "linear" else applied.values
+    )[expr.layer]
     if declared.n_classes is None:
         wanted = to_node_major(target.astype(applied.plan.dtype), layer.units)
         return _of_values(expr, layer, _selected(value, expr), _selected(wanted, expr))
@@ -110,13 +112,27 @@ def _of_values(expr: Compared, layer: Layer, value: Tensor, wanted: Tensor) -> T
             return pt.sqr(value - wanted).mean()
         case "mae":
             return pt.abs(value - wanted).mean()
+        case "huber":
+            return _huber(value - wanted, expr.delta).mean()
         case "binary_cross_entropy":
             return (pt.softplus(value) - value * wanted).mean()
+        case "poisson":
+            return (pt.exp(value) - value * wanted).mean()
         case "accuracy":
             # a linear layer holds logits, as it does for the binary cross entropy: probability 0.5 is logit 0
             threshold = constant(0 if last_activation(layer).name == "linear" else 0.5, value)
             return pt.eq(value > threshold, wanted > constant(0.5, value)).astype(value.dtype).mean()
         case "cross_entropy":
             raise ValueError(f"`{expr.name}` compares with class numbers, and target `{expr.target}` holds values")
-        case _:
-            assert_never(expr.name)
+        case _:  # scores were refused before
+            raise ValueError(f"`{expr.name}` is no mean")
+
+
+def _huber(distance: Tensor, delta: float) -> Tensor:
+    """Huber 1964, "Robust estimation of a location parameter", with the straight lines made to touch the square.
+
+    With c = min(|r|, delta) the loss is c (|r| - c / 2), which is r^2 / 2 inside and delta (|r| - delta / 2) outside.
+    """
+    size = pt.abs(distance)
+    inside = pt.minimum(size, constant(delta, size))
+    return inside * (size - constant(0.5, size) * inside)

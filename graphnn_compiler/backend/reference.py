@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from graphnn_compiler.backend.reference_functions import Array, batch_statistics, sigmoid
 from graphnn_compiler.backend.reference_functions import activate as activate
 from graphnn_compiler.backend.reference_functions import normalized as normalized
+from graphnn_compiler.topology.comparisons import has_scores
 from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
@@ -248,9 +249,13 @@ def magnitude(plan: Plan, values: Values, inputs: Values) -> dict[str, Array]:
 
 
 def objective(plan: Plan, values: Values, inputs: Values, targets: Values) -> dict[str, float]:
-    """Every loss and metric by name. `targets` may leave out those with default data; classes are coded 0 .. C-1."""
+    """Every loss and metric by name, those made of scores excepted.
+
+    `targets` may leave out those with default data; classes are coded 0 .. C-1.
+    """
     run = _run(plan, values, inputs)
-    return {goal.name: _scalar(plan, goal.value, values, run, targets) for goal in plan.objectives}
+    means = [goal for goal in plan.objectives if not has_scores(goal.value)]
+    return {goal.name: _scalar(plan, goal.value, values, run, targets) for goal in means}
 
 
 def _scalar(plan: Plan, expr: ScalarExpr, values: Values, run: _Run, targets: Values) -> float:
@@ -281,7 +286,7 @@ def _compared(plan: Plan, expr: Compared, run: _Run, targets: Values) -> float:
         if declared.n_classes is None:
             chosen = np.arange(len(value)) if expr.on is None else expr.on
             pairs = [(v, t) for u in chosen for v, t in zip(value[u], np.ravel(wanted[u]), strict=True)]
-            results += [_distance(expr.name, layer, float(v), float(t)) for v, t in pairs]
+            results += [_distance(expr, layer, float(v), float(t)) for v, t in pairs]
             continue
         rows = value if layer.units.channel_axis else value.T
         classes = np.broadcast_to(wanted, (len(rows),))
@@ -303,7 +308,13 @@ def _class_distance(name: str, layer: Layer, row: Array, wanted: int) -> float:
     return -math.log(shares[wanted])
 
 
-def _distance(name: str, layer: Layer, value: float, wanted: float) -> float:
+def _distance(expr: Compared, layer: Layer, value: float, wanted: float) -> float:
+    name, gap = expr.name, abs(value - wanted)
+    if name == "huber":
+        return gap**2 / 2 if gap <= expr.delta else expr.delta * (gap - expr.delta / 2)
+    if name == "poisson":
+        rate = math.exp(value) if _ends_in(layer, "linear") else value
+        return rate - wanted * math.log(rate)
     if name == "mse":
         return (value - wanted) ** 2
     if name == "mae":

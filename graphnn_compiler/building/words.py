@@ -13,7 +13,8 @@ _ACTIVATIONS = "linear relu leaky_relu elu selu gelu silu softplus softsign tanh
 _LAYERS = "concat dropout row_normalize layernorm batchnorm mean gru lstm"
 _COLUMNS = """node edge src dst abs log sqrt floor ceil default missing min max sum count acyclic degree in_degree
 out_degree component depth height"""
-_OBJECTIVES = """cross_entropy binary_cross_entropy mse mae huber poisson l1 l2 accuracy auc f1 r2 pearson spearman"""
+_OBJECTIVES = """cross_entropy binary_cross_entropy mse mae huber poisson l1 l2 accuracy
+balanced_accuracy f1 auc average_precision r2 pearson spearman"""
 
 WORDS = frozenset(" ".join((_RULES, _OPTIONS, _ACTIVATIONS, _LAYERS, _COLUMNS, _OBJECTIVES)).split())
 

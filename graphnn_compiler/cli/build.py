@@ -168,6 +168,7 @@ def _emit(plan: Plan, values: Mapping[str, NDArray]) -> None:
     import numpy as np
 
     from graphnn_compiler.network import Network
+    from graphnn_compiler.topology.comparisons import has_scores
 
     network = Network(plan, values)
     inputs = {node.name: np.zeros(node.units.shape, dtype=plan.dtype) for node in plan.inputs}
@@ -177,7 +178,8 @@ def _emit(plan: Plan, values: Mapping[str, NDArray]) -> None:
     }
     network.symbolic(inputs)
     for objective in plan.objectives:
-        network.objective(objective.name, inputs, targets)
+        if not has_scores(objective.value):
+            network.objective(objective.name, inputs, targets)
 
 
 def _sizes(plan: Plan, n_bytes: int) -> str:

@@ -76,6 +76,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from graphnn_compiler.cli.build import build as command
         case "run":
             from graphnn_compiler.cli.run import run as command
+        case "evaluate":
+            from graphnn_compiler.cli.evaluate import evaluate as command
+        case "predict":
+            from graphnn_compiler.cli.predict import predict as command
         case "why":
             from graphnn_compiler.cli.why import why as command
         case "inspect":

@@ -13,11 +13,12 @@ from graphnn_compiler import __version__
 from graphnn_compiler.cli.output import UsageError
 from graphnn_compiler.diagnostics import did_you_mean
 
-LATER_COMMANDS = frozenset({"new", "train", "evaluate", "predict", "graph", "diff", "lsp"})
+LATER_COMMANDS = frozenset({"new", "train", "graph", "diff", "lsp"})
 """Parts of the language's design that this version does not have."""
 
 FORMS = ("ast", "model", "plan", "python", "npz")
 TARGETS = ("pytensor", "theano")
+POLICIES = ("mean", "zero", "drop")
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,6 +51,8 @@ def build_parsers() -> Parsers:
         "fmt": "write programs in their canonical form",
         "build": "compile a program to a saved model, or show a stage of it",
         "run": "compute the outputs of a model from arrays",
+        "evaluate": "compute the losses and metrics of a model on data",
+        "predict": "write what a model says of data, with keys and class names",
         "inspect": "show units, channels, edges, parameters and bytes of a model",
         "why": "say where each in-edge of a unit comes from",
         "explain": "explain the code of an error or a lint",
@@ -60,6 +63,8 @@ def build_parsers() -> Parsers:
     _add_fmt(made["fmt"])
     _add_build(made["build"])
     _add_run(made["run"])
+    _add_evaluate(made["evaluate"])
+    _add_predict(made["predict"])
     _add_inspect(made["inspect"])
     _add_why(made["why"])
     made["explain"].add_argument("code", metavar="CODE", nargs="?", help="a code such as E101; all codes if left out")
@@ -104,6 +109,34 @@ def _add_run(parser: Parser) -> None:
     parser.add_argument("--data", metavar="IN", help="an .npz file of arrays by input names, or an .npy file")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="the .npz file of outputs to write")
     _add_settings(parser)
+
+
+def _add_evaluate(parser: Parser) -> None:
+    _add_samples(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, with the confusion matrices of all classes")
+    parser.add_argument("-o", "--output", metavar="OUT", help="write to a file instead of standard output")
+    _add_settings(parser)
+
+
+def _add_predict(parser: Parser) -> None:
+    _add_samples(parser)
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="an .npz, .csv or .parquet file to write")
+    _add_settings(parser)
+
+
+def _add_samples(parser: Parser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a saved model (.gnnz) or a program, - for standard input")
+    parser.add_argument(
+        "--data", metavar="IN", action="append", default=[],
+        help="an .npz of arrays by name, an .npy, a SciPy sparse matrix, or a .csv, .tsv or .parquet table whose "
+        "columns are called by the keys of units; NAME=IN for a single input or target; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--index", metavar="COLUMN", help="the column of a table that labels the samples")
+    parser.add_argument(
+        "--missing", metavar="POLICY", type=_missing,
+        help="of missing cells of a table: mean (of the column, in this file), zero, or drop (the sample)",
+    )  # fmt: skip
+    parser.add_argument("--batch-size", metavar="N", type=_batch_size, help="how many samples are computed at a time")
 
 
 def _add_inspect(parser: Parser) -> None:
@@ -154,6 +187,19 @@ def _size(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"`{text}` is negative")
     return number
+
+
+def _batch_size(text: str) -> int:
+    number = _integer(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"`{text}` is below 1")
+    return number
+
+
+def _missing(text: str) -> str:
+    if text not in POLICIES:
+        raise argparse.ArgumentTypeError(f"`{text}` is none of {', '.join(POLICIES)}")
+    return text
 
 
 def _dtype(text: str) -> str:

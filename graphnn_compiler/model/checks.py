@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from graphnn_compiler.diagnostics import Diagnostic, Related
 from graphnn_compiler.language import nodes as syntax
+from graphnn_compiler.model.comparisons import FROM_LOGITS, OF_PROBABILITIES, works_from
 from graphnn_compiler.model.tensors import Activation, Apply, Dropout, Ref
 from graphnn_compiler.model.types import ComparedModel, EdgeExpr, LayerModel, Model, RandomDegree, RandomPairs, Shuffled
 from graphnn_compiler.model.walking import edge_expressions
@@ -29,7 +30,7 @@ def has_an_output(model: Model) -> Iterator[Diagnostic]:
         yield Diagnostic("E400", "the program has no output", model.source.whole(), help)
 
 
-_MATCHING = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+_PROBABILITIES = ("softmax", "sigmoid", "linear")
 
 
 def losses_see_logits(model: Model) -> Iterator[Diagnostic]:
@@ -37,23 +38,23 @@ def losses_see_logits(model: Model) -> Iterator[Diagnostic]:
     layers = {layer.name: layer for layer in model.layers}
     for objective in model.objectives:
         for _, term in objective.terms:
-            if isinstance(term, ComparedModel) and term.name in _MATCHING:
+            if isinstance(term, ComparedModel) and term.name in FROM_LOGITS:
                 yield from _sees_logits(term, layers[term.layer])
                 yield from _sees_logits_of_another(term, layers)
 
 
 def _sees_logits(term: ComparedModel, layer: LayerModel) -> Iterator[Diagnostic]:
-    matching = _MATCHING[term.name]
+    matching, logits = FROM_LOGITS[term.name], f"`{term.name}` works from {works_from(term.name)}"
     place = layer.activation_span or layer.span
     found, dropped = _last_activation(layer)
     if found.name == "linear":
         return
     if found.name != matching:
-        message = f"`{term.name}` works from logits, and `{layer.name}` has the activation {found.name}"
+        message = f"{logits}, and `{layer.name}` has the activation {found.name}"
         help = f"write `activation = {matching}`, or none"
         yield Diagnostic("E414", message, term.span, help, related=(Related(place, "its activation"),))
     elif dropped:
-        message = f"`{term.name}` works from logits, and `{layer.name}` drops values after its activation"
+        message = f"{logits}, and `{layer.name}` drops values after its activation"
         yield Diagnostic("E414", message, term.span, related=(Related(layer.span, "this layer"),))
     elif found.name == "softmax" and found.axis != ("channels" if layer.channel_axis else "units"):
         message = f"`{term.name}` takes the channels of `{layer.name}` for the classes, and its softmax runs over units"
@@ -67,11 +68,29 @@ def _sees_logits_of_another(term: ComparedModel, layers: Mapping[str, LayerModel
         layer = layers[layer.value.layer]
     if layer is named or _last_activation(layer)[0].name == "linear":
         return
-    found = _last_activation(layer)[0].name
-    message = f"`{term.name}` works from logits, and `{named.name}` is `{layer.name}`, which has the activation {found}"
-    help = f"leave the activation out there, and write `{named.name} = .. {{ activation = {_MATCHING[term.name]} }}`"
+    found, logits = _last_activation(layer)[0].name, f"`{term.name}` works from {works_from(term.name)}"
+    message = f"{logits}, and `{named.name}` is `{layer.name}`, which has the activation {found}"
+    help = f"leave the activation out there, and write `{named.name} = .. {{ activation = {FROM_LOGITS[term.name]} }}`"
     related = (Related(layer.activation_span or layer.span, "its activation"),)
     yield Diagnostic("E414", message, term.span, help, related=related)
+
+
+def rankings_see_probabilities(model: Model) -> Iterator[Diagnostic]:
+    """AUC and average precision compare shares of classes: those of a softmax, or what it is made of."""
+    layers = {layer.name: layer for layer in model.layers}
+    for objective in model.objectives:
+        for _, term in objective.terms:
+            if not isinstance(term, ComparedModel) or term.name not in OF_PROBABILITIES:
+                continue
+            layer = layers[term.layer]
+            found, _ = _last_activation(layer)
+            over_units = found.name == "softmax" and found.axis != ("channels" if layer.channel_axis else "units")
+            if found.name not in _PROBABILITIES or over_units:
+                ends = "softmax runs over units" if over_units else f"activation is {found.name}"
+                message = f"`{term.name}` takes probabilities, and `{layer.name}` has none: its {ends}"
+                help = "write `activation = softmax` (classes), `activation = sigmoid` (values 0 and 1), or none"
+                related = (Related(layer.activation_span or layer.span, "its activation"),)
+                yield Diagnostic("E414", message, term.span, help, related=related)
 
 
 def _is_plain(layer: LayerModel) -> bool:
@@ -106,7 +125,12 @@ def random_seeds_differ(model: Model) -> Iterator[Diagnostic]:
             yield Diagnostic("W312", message, edges.span, "give each a seed of its own, or none", (note,), related)
 
 
-CHECKS: tuple[Check, ...] = (has_an_output, losses_see_logits, random_seeds_differ)
+CHECKS: tuple[Check, ...] = (
+    has_an_output,
+    losses_see_logits,
+    rankings_see_probabilities,
+    random_seeds_differ,
+)
 
 
 # ------------------------------------------------------------------ before elaboration

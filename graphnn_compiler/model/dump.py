@@ -127,7 +127,8 @@ class _Dump:
 
     def _compared(self, term: ComparedModel) -> str:
         selected = "" if term.on is None else f", on = {self._text.nodes(term.on)}"
-        return f"{term.name}({term.layer}, {term.target}{selected})"
+        bend = f", delta = {literal(term.delta)}" if term.name == "huber" else ""
+        return f"{term.name}({term.layer}, {term.target}{selected}{bend})"
 
     def _assert(self, message: str | None, condition: str) -> str:
         return f"assert {condition}" + ("" if message is None else f", {literal(message)}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from graphnn_compiler.model.columns import ColumnExpr
+from graphnn_compiler.model.comparisons import ComparisonName
 from graphnn_compiler.source import Span
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ class TargetModel(_Spanned):
 
 @dataclass(frozen=True, eq=False)
 class ComparedModel(_Spanned):
-    """`name(layer, target, on = nodes)`."""
+    """`name(layer, target, on = nodes)`; `delta` is of the Huber loss."""
 
-    name: Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "accuracy"]
+    name: ComparisonName
     layer: str
     target: str
     on: NodeExpr | None
+    delta: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

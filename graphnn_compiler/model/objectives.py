@@ -5,10 +5,12 @@ Input: syntax and the names declared so far. Output: an `ObjectiveModel`. Not fo
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from graphnn_compiler.diagnostics import did_you_mean, listed
 from graphnn_compiler.language import nodes as syntax
+from graphnn_compiler.model.comparisons import COMPARISONS, LOSSES
 from graphnn_compiler.model.rejection import reject
 from graphnn_compiler.model.signatures import Signature, bind
 from graphnn_compiler.model.types import (
@@ -26,9 +28,7 @@ if TYPE_CHECKING:
 
 Terms = tuple[tuple[float, ComparedModel | PenaltyModel], ...]
 
-_COMPARED = ("cross_entropy", "binary_cross_entropy", "mse", "mae", "accuracy")
 _PENALTIES = ("l1", "l2")
-_NOT_COMPILED_YET = ("huber", "poisson", "auc", "f1", "r2", "pearson", "spearman")
 
 
 class Objectives:
@@ -40,6 +40,10 @@ class Objectives:
     def objective(self, decl: syntax.LossDecl | syntax.MetricDecl) -> ObjectiveModel:
         terms = self._terms(decl.value)
         kind: Literal["loss", "metric"] = "loss" if isinstance(decl, syntax.LossDecl) else "metric"
+        for _, term in terms if kind == "loss" else ():
+            if isinstance(term, ComparedModel) and term.name not in LOSSES:
+                help = f"a `metric` reports it; losses are {', '.join(LOSSES)}"
+                reject("E427", f"`{term.name}` has no gradient, so training cannot lower it", term.span, help=help)
         return ObjectiveModel(decl.name, kind, terms, span=decl.name_span)
 
     def _terms(self, expr: syntax.Expr) -> Terms:
@@ -71,18 +75,17 @@ class Objectives:
         return float(self.expressions.number(expr, "the factor of a loss"))
 
     def _term(self, name: str, expr: syntax.Call) -> ComparedModel | PenaltyModel:
-        if name in _COMPARED:
+        if name in COMPARISONS:
             return self._compared(name, expr)
         if name in _PENALTIES:
             return self._penalty(name, expr)
-        if name in _NOT_COMPILED_YET:
-            reject("E112", f"`{name}` is planned but not compiled yet", expr.span)
-        known = (*_COMPARED, *_PENALTIES)
+        known = (*COMPARISONS, *_PENALTIES)
         help = did_you_mean(name, known, f"there are {', '.join(known)}")
         reject("E108", f"unknown loss or metric `{name}`", expr.function.span, help=help)
 
     def _compared(self, name: str, expr: syntax.Call) -> ComparedModel:
-        bound = bind(expr, Signature(name, ("layer", "target"), ("on",), 2))
+        named = ("on", "delta") if name == "huber" else ("on",)
+        bound = bind(expr, Signature(name, ("layer", "target"), named, 2))
         layer = self.expressions.value(bound["layer"].value)
         if not isinstance(layer, LayerModel):
             reject("E110", f"`{name}` needs a layer, not {kind_of(layer)}", bound["layer"].span)
@@ -91,7 +94,15 @@ class Objectives:
             help = "declare it, as in `target truth`"
             reject("E110", f"`{name}` needs a target, not {kind_of(target)}", bound["target"].span, help=help)
         on = self.expressions.nodes(bound["on"].value, "`on`") if "on" in bound else None
-        return ComparedModel(name, layer.name, target.name, on, span=expr.span)  # type: ignore[arg-type]  # in _COMPARED
+        delta = self._delta(bound["delta"].value) if "delta" in bound else 1.0
+        return ComparedModel(name, layer.name, target.name, on, delta, span=expr.span)  # type: ignore[arg-type]  # known
+
+    def _delta(self, expr: syntax.Expr) -> float:
+        """Where the Huber loss goes over from the square to the straight line."""
+        delta = float(self.expressions.number(expr, "`delta`"))
+        if not (delta > 0 and math.isfinite(delta)):
+            reject("E428", f"`delta` must be above 0 and finite, not {delta:g}", expr.span)
+        return delta
 
     def _penalty(self, name: str, expr: syntax.Call) -> PenaltyModel:
         if not expr.arguments or any(argument.name for argument in expr.arguments):
@@ -205,7 +216,7 @@ def _scaled(terms: Terms, factor: float) -> Terms:
 def _calls_objective(expr: syntax.Expr) -> bool:
     match expr:
         case syntax.Call(function=syntax.Name(id=name)):
-            return name in (*_COMPARED, *_PENALTIES, *_NOT_COMPILED_YET)
+            return name in (*COMPARISONS, *_PENALTIES)
         case syntax.Binary(left=left, right=right):
             return _calls_objective(left) or _calls_objective(right)
         case syntax.Unary(operand=operand):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # the expressions over layers are the model's own; backends find them here, beside the rest of the plan
+from graphnn_compiler.model.comparisons import ComparisonName as ComparisonName
 from graphnn_compiler.model.tensors import ACTIVATIONS as ACTIVATIONS
 from graphnn_compiler.model.tensors import LINEAR as LINEAR
 from graphnn_compiler.model.tensors import Activation as Activation
@@ -248,12 +249,16 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """`name(layer, target, on = units)`: a mean over the batch and the units at positions `on` (None: all)."""
+    """`name(layer, target, on = units)`: a mean over the batch and the units at positions `on` (None: all).
 
-    name: Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "accuracy"]
+    Scores, which are none, are of all samples together (see `evaluation.scores`). `delta` is of the Huber loss.
+    """
+
+    name: ComparisonName
     layer: str
     target: str
     on: NDArray[np.int64] | None = None
+    delta: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -104,10 +104,11 @@ def _operand(expr: TensorExpr, operator: str, *, tight: bool) -> str:
 def scalar_text(expr: ScalarExpr, plan: Plan) -> str:
     """A loss or metric as it would be written in a program, with the number of units for a selection."""
     match expr:
-        case Compared(name=name, layer=layer, target=target, on=on):
+        case Compared(name=name, layer=layer, target=target, on=on, delta=delta):
             total = count(len(plan.units[layer]), "unit")
             selected = "" if on is None else f", on = {len(on):,} of {total}"
-            return f"{name}({layer}, {target}{selected})"
+            bend = f", delta = {_number(delta)}" if name == "huber" else ""
+            return f"{name}({layer}, {target}{selected}{bend})"
         case Penalty(name=name, parameters=parameters):
             return f"{name}({', '.join(parameters)})"
         case Weighted(factor=factor, term=term):

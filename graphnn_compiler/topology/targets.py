@@ -17,6 +17,7 @@ from graphnn_compiler.model.rejection import Refused, reject
 from graphnn_compiler.model.types import ComparedModel, ObjectiveModel, PenaltyModel, TargetModel
 from graphnn_compiler.topology import columns
 from graphnn_compiler.topology.columns import located
+from graphnn_compiler.topology.comparisons import OF_DECISIONS, RANGES, number_outside
 from graphnn_compiler.topology.data import Data
 from graphnn_compiler.topology.graph import Column, NodeSet, distinct, is_string
 from graphnn_compiler.topology.plan import (
@@ -81,7 +82,7 @@ class Targets:
         if isinstance(term, PenaltyModel):
             value: ScalarExpr = Penalty(term.name, term.parameters)
         else:
-            value = Compared(term.name, term.layer, term.target, self._on(term))
+            value = Compared(term.name, term.layer, term.target, self._on(term), term.delta)
         return value if factor == 1 else Weighted(factor, value)
 
     def _on(self, term: ComparedModel) -> NDArray[np.int64] | None:
@@ -130,7 +131,7 @@ class Targets:
             for other in terms
         )
         classes = term.name == "cross_entropy" or (
-            term.name == "accuracy" and not binary and layer.activation.name != "sigmoid"
+            term.name in OF_DECISIONS and not binary and layer.activation.name != "sigmoid"
         )
         if not classes:
             return _Use(term, layer.units.shape, None)
@@ -163,7 +164,8 @@ class Targets:
             return Target(model.name, first.shape, default=self._values(model, column, first, uses))
         coded, classes = self._classes(model, column, first)
         self._require_present(model, coded == _MISSING_CLASS, nodes, uses)
-        return Target(model.name, first.shape, first.n_classes, classes, coded)
+        n_classes = first.n_classes if classes is None else len(classes)  # a layer may tell more apart than are named
+        return Target(model.name, first.shape, n_classes, classes, coded)
 
     def _values(self, model: TargetModel, column: Column, use: _Use, uses: Sequence[_Use]) -> NDArray:
         assert model.default is not None
@@ -182,6 +184,7 @@ class Targets:
         values = np.where(missing.reshape(-1, *(1,) * (values.ndim - 1)), np.asarray(np.nan, self.dtype), values)
         absent = np.isnan(values).reshape(len(values), -1).any(axis=1)
         self._require_present(model, absent, self.nodes[use.term.layer], uses)
+        self._require_range(model, values, uses)
         return values
 
     def _classes(self, model: TargetModel, column: Column, use: _Use) -> tuple[NDArray[np.int64], NDArray | None]:
@@ -206,6 +209,17 @@ class Targets:
             reject("E412", message, model.default.span, related=[(use.term.span, "compared here")])
         coded[present] = codes
         return coded, found.astype(np.int64) if found.dtype.kind == "b" else found
+
+    def _require_range(self, model: TargetModel, values: NDArray, uses: Sequence[_Use]) -> None:
+        """Refuse values that a loss cannot take, such as negative counts, where it looks."""
+        for use in uses:
+            name, on = use.term.name, self._on(use.term)
+            n_wrong = number_outside(name, values if on is None else values[on])
+            if n_wrong:
+                assert model.default is not None
+                wrong = f"{count(n_wrong, 'value')} {RANGES[name].others}"
+                message = f"`{name}` takes {RANGES[name].takes}, and target `{model.name}` has {wrong}"
+                reject("E412", message, model.default.span, related=[(use.term.span, "compared here")])
 
     def _require_present(
         self, model: TargetModel, absent: NDArray[np.bool_], nodes: NodeSet, uses: Sequence[_Use]

@@ -11,11 +11,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from graphnn_compiler.topology.comparisons import COMPARISONS, OF_DECISIONS, SCORES
 from graphnn_compiler.topology.consistency import all_distinct, require, verify_default
 from graphnn_compiler.topology.graph import is_string
 from graphnn_compiler.topology.plan import Compared, Objective, Penalty, Plan, ScalarExpr, Sum, Target, Weighted
-
-_COMPARISONS = ("cross_entropy", "binary_cross_entropy", "mse", "mae", "accuracy")
 
 
 def verify_target(plan: Plan, target: Target) -> None:
@@ -48,12 +47,13 @@ def verify_objective(plan: Plan, objective: Objective) -> None:
     """Raise ValueError unless a loss or metric reads existing layers, targets and parameters that fit together."""
     place = f"{objective.kind} `{objective.name}`"
     require(objective.kind in ("loss", "metric"), f"{place}: it is neither a loss nor a metric")
-    _verify_scalar(place, plan, objective.value)
+    _verify_scalar(place, plan, objective.value, objective.kind)
 
 
-def _verify_scalar(place: str, plan: Plan, expr: ScalarExpr) -> None:
+def _verify_scalar(place: str, plan: Plan, expr: ScalarExpr, kind: str) -> None:
     match expr:
         case Compared():
+            require(kind == "metric" or expr.name not in SCORES, f"{place}: `{expr.name}` has no gradient")
             _verify_compared(place, plan, expr)
         case Penalty(name=name, parameters=names):
             require(name in ("l1", "l2"), f"{place}: there is no penalty `{name}`")
@@ -62,15 +62,16 @@ def _verify_scalar(place: str, plan: Plan, expr: ScalarExpr) -> None:
                 require(parameter in plan.parameter, f"{place}: there is no parameter `{parameter}`")
         case Weighted(factor=factor, term=term):
             require(math.isfinite(factor), f"{place}: a factor is {factor}")
-            _verify_scalar(place, plan, term)
+            _verify_scalar(place, plan, term, kind)
         case Sum(terms=terms):
             require(bool(terms), f"{place}: a sum of nothing")
             for term in terms:
-                _verify_scalar(place, plan, term)
+                _verify_scalar(place, plan, term, kind)
 
 
 def _verify_compared(place: str, plan: Plan, compared: Compared) -> None:
-    require(compared.name in _COMPARISONS, f"{place}: there is no `{compared.name}`")
+    require(compared.name in COMPARISONS, f"{place}: there is no `{compared.name}`")
+    require(compared.delta > 0 and math.isfinite(compared.delta), f"{place}: delta is {compared.delta}")
     require(compared.layer in plan.units, f"{place}: there is no layer `{compared.layer}`")
     target = next((target for target in plan.targets if target.name == compared.target), None)
     if target is None:
@@ -85,7 +86,8 @@ def _verify_compared(place: str, plan: Plan, compared: Compared) -> None:
 
 
 def _verify_target_shape(place: str, compared: Compared, target: Target, shape: tuple[int, ...]) -> None:
-    over_classes = compared.name == "cross_entropy" or (compared.name == "accuracy" and target.n_classes is not None)
+    decides = compared.name in OF_DECISIONS and target.n_classes is not None
+    over_classes = compared.name == "cross_entropy" or decides
     if not over_classes:
         message = f"{place}: `{compared.layer}` has shape {shape}, target `{target.name}` {target.shape}"
         require(target.shape == shape, message)

@@ -20,13 +20,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backend": {"diagnostics", "files", "topology"},
     "arguments": {"diagnostics", "topology"},
     "edges": {"diagnostics", "topology"},
-    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive"},
+    "evaluation": {"diagnostics", "topology", "backend"},
+    "samples": {"diagnostics", "topology", "arguments"},
+    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
-    | {"network", "archive", "compiler", "api", ""},
+    | {"network", "archive", "samples", "evaluation", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
     "": {"source", "diagnostics", "building", "network", "api"},
 }
@@ -58,12 +60,15 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # the text of programs
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
-    "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "cli"),
+    "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "samples", "cli"),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
-    # users their edges as SciPy matrices
-    "scipy": ("topology", "backend", "edges"),
-    # tables: the parser of text, the typing of its cells, and Parquet, whose columns are Arrow's own
-    "pyarrow": tuple(f"topology.readers.{name}" for name in ("delimited", "arrow_cells", "texts", "parquet")),
+    # users their edges as SciPy matrices; correlations
+    "scipy": ("topology", "backend", "edges", "evaluation.scores"),
+    # metrics: an extra, which only programs that name them need
+    "sklearn": ("evaluation.scores",),
+    # tables: the parser of text, the typing of its cells, and Parquet, whose columns are Arrow's own; predictions
+    "pyarrow": tuple(f"topology.readers.{name}" for name in ("delimited", "arrow_cells", "texts", "parquet"))
+    + ("evaluation.table_files",),
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
@@ -75,7 +80,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
 """Library -> the modules or folders that may import it. Another library needs a line here and one in pyproject.toml."""
 
 STANDARD = frozenset(sys.stdlib_module_names)
-NOT_AT_IMPORT = {"pytensor", "networkx", "numpy", "pyarrow", "numba", "llvmlite", "scipy", "lark"}
+NOT_AT_IMPORT = {"pytensor", "sklearn", "networkx", "numpy", "pyarrow", "numba", "llvmlite", "scipy", "lark"}
 
 
 def layer(name: str) -> str:

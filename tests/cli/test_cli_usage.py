@@ -10,6 +10,7 @@ from command import Command
 
 from graphnn_compiler import __version__
 
+COMMANDS = ("check", "fmt", "build", "run", "evaluate", "predict", "inspect", "why", "explain")
 SHOWS_USAGE = "  = help: `gnnc {} --help` shows the usage\n"
 
 
@@ -21,13 +22,15 @@ def test_version(gnnc: Command) -> None:
 def test_help_names_the_commands_there_are(gnnc: Command) -> None:
     result = gnnc("--help")
     assert (result.status, result.err) == (0, "")
-    for command in ("check", "fmt", "build", "run", "inspect", "why", "explain"):
+    for command in COMMANDS:
         assert f"    {command} " in result.out
     for later in ("train", "lsp"):
         assert later not in result.out
 
 
-@pytest.mark.parametrize("command", ["check", "fmt", "build", "run", "inspect", "why", "explain"])
+@pytest.mark.parametrize(
+    "command", ["check", "fmt", "build", "run", "evaluate", "predict", "inspect", "why", "explain"]
+)
 def test_every_command_has_help(gnnc: Command, command: str) -> None:
     result = gnnc(command, "--help")
     assert (result.status, result.err) == (0, "")
@@ -40,7 +43,7 @@ def test_no_command_shows_the_help_as_a_message(gnnc: Command) -> None:
     assert result.err.startswith("usage: gnnc ")
 
 
-@pytest.mark.parametrize("command", ["new", "train", "evaluate", "predict", "graph", "diff", "lsp"])
+@pytest.mark.parametrize("command", ["new", "train", "graph", "diff", "lsp"])
 def test_commands_of_later_versions(gnnc: Command, command: str) -> None:
     result = gnnc(command, "--some", "thing")
     assert (result.status, result.out) == (2, "")
@@ -49,7 +52,10 @@ def test_commands_of_later_versions(gnnc: Command, command: str) -> None:
 
 WRONG = {
     "chekc": ("there is no command `chekc`", "  = help: did you mean `check`?\n"),
-    "zzz": ("there is no command `zzz`", "  = help: the commands are check, fmt, build, run, inspect, why, explain\n"),
+    "zzz": (
+        "there is no command `zzz`",
+        f"  = help: the commands are {', '.join(COMMANDS)}\n",
+    ),
     "--versoin": ("`gnnc` has no option `--versoin`", "  = help: did you mean `--version`?\n"),
     "check": ("the following arguments are required: FILE", SHOWS_USAGE.format("check")),
     "check roads.gnn --jason": ("`gnnc check` has no option `--jason`", "  = help: did you mean `--json`?\n"),
@@ -114,10 +120,35 @@ WRONG = {
     "build -": ("a program from standard input has no name to make another of", "  = help: add -o OUT\n"),
     "run sums.gnn": ("the following arguments are required: -o/--output", SHOWS_USAGE.format("run")),
     "run nosuch.gnnz -o out.npz": ("there is no file `nosuch.gnnz`", ""),
-    "run sums.gnn --data in.csv -o out.npz": (
-        "`in.csv` is not named as an .npz or .npy file",
-        "  = help: save it with `numpy.savez`\n",
+    "run sums.gnn --data in.txt -o out.npz": (
+        "`in.txt` is not named as an .npz, .npy, .csv, .tsv or .parquet file",
+        "  = help: save arrays with `numpy.savez`, a table as CSV\n",
     ),
+    "evaluate roads.gnn": (
+        "`roads.gnn` has no loss and no metric to evaluate",
+        "  = help: declare some, as in `metric acc = accuracy(y, truth)`\n",
+    ),
+    "evaluate sums.gnn --index id": ("`--index` is of tables, and --data names none", "  = help: leave it out\n"),
+    "evaluate sums.gnn --missing mean": ("`--missing` is of tables, and --data names none", "  = help: leave it out\n"),
+    "evaluate sums.gnn --missing median": (
+        "--missing: `median` is none of mean, zero, drop",
+        SHOWS_USAGE.format("evaluate"),
+    ),
+    "evaluate sums.gnn --batch-size 0": ("--batch-size: `0` is below 1", SHOWS_USAGE.format("evaluate")),
+    "evaluate sums.gnn --missing drop --data edges.csv --data x=edges.csv": (
+        "`--missing drop` leaves samples out of one file, and --data names several",
+        "  = help: put the columns into one table, or name another policy\n",
+    ),
+    "evaluate sums.gnn --data x=nosuch.npy": ("there is no file `nosuch.npy`", ""),
+    "evaluate sums.gnn --data x=edges.csv -o edges.csv": (
+        "`edges.csv` would be overwritten by the result",
+        "  = help: name another file with -o\n",
+    ),
+    "predict sums.gnn -o out.json": (
+        "`out.json` is not named as an .npz, .csv or .parquet file",
+        "  = help: the ending says what is written\n",
+    ),
+    "predict sums.gnn": ("the following arguments are required: -o/--output", SHOWS_USAGE.format("predict")),
     "run sums.gnn --data in.npz -o out.npz": ("there is no file `in.npz`", ""),
     "inspect nosuch.gnn": ("there is no file `nosuch.gnn`", ""),
     "explain E9999": ("there is no code `E9999`", None),

@@ -131,6 +131,17 @@ def broadcast_cross_entropy(logits, truth):
 def binary_cross_entropy(logits, truth):
     return ({softplus}(logits) - logits * truth).mean()
 '''),
+        "huber": Function('''
+def huber(distance, delta):
+    """Huber 1964: half the square up to delta, the line that touches it beyond."""
+    inside = {minimum}(abs(distance), delta)
+    return (inside * (abs(distance) - 0.5 * inside)).mean()
+'''),
+        "poisson": Function('''
+def poisson(log_rates, counts):
+    """-log likelihood of counts, without log(counts!), which no weight changes."""
+    return ({exp}(log_rates) - log_rates * counts).mean()
+'''),
     }
 )  # fmt: skip
 

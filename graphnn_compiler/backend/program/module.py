@@ -31,19 +31,15 @@ from graphnn_compiler.backend.program.code import (
     tuple_of,
 )
 from graphnn_compiler.backend.program.layers import Layers
-from graphnn_compiler.backend.program.objectives import Objectives, compared, result_name
+from graphnn_compiler.backend.program.objectives import Objectives, result_name
 from graphnn_compiler.backend.program.printer import RESERVED, Printer
 from graphnn_compiler.backend.program.reached import reached
 from graphnn_compiler.backend.program.scaffold import PARAMETERS, SAVE, dictionary, docstring_line, documented
 from graphnn_compiler.backend.program.targets import TARGETS, TargetName
 from graphnn_compiler.backend.program.values import Value, shape_text
 from graphnn_compiler.diagnostics import Problem
-from graphnn_compiler.topology.plan import (
-    Input,
-    Objective,
-    Plan,
-    Target,
-)
+from graphnn_compiler.topology.comparisons import compared, has_scores
+from graphnn_compiler.topology.plan import Input, Objective, Plan, Target
 from graphnn_compiler.topology.plan_text import scalar_text
 
 
@@ -187,10 +183,11 @@ class _Printing:
     # -------------------------------------------------------------- losses and metrics
 
     def _goals(self, kind: Literal["loss", "metric"]) -> list[str]:
-        """The function of all losses or of all metrics."""
-        goals = [goal for goal in self._plan.objectives if goal.kind == kind]
+        """The function of all losses or of all metrics, after a comment that names the metrics it lacks."""
+        goals = [goal for goal in self._printed if goal.kind == kind]
+        left_out = self._left_out if kind == "metric" else []
         if not goals:
-            return []
+            return left_out
         used = {one.target for goal in goals for one in compared(goal.value)}
         targets = [target for target in self._plan.targets if target.name in used]
         variables = self._names(targets)
@@ -214,7 +211,7 @@ class _Printing:
         arguments = ", ".join(self._arguments(["p", "layers"], targets, variables))
         if kind == "metric":
             block.lines += dictionary(found)
-            return [f"def metrics({arguments}):", *documented(formulas), *block.lines]
+            return [*left_out, f"def metrics({arguments}):", *documented(formulas), *block.lines]
         block.give(
             reduce(
                 lambda total, one: infix(total, "+", one),
@@ -228,9 +225,7 @@ class _Printing:
     def _target_batched(self, target: Target) -> bool:
         if target.default is not None:
             return target.default.ndim > len(target.shape)
-        users = [
-            one.layer for goal in self._plan.objectives for one in compared(goal.value) if one.target == target.name
-        ]
+        users = [one.layer for goal in self._printed for one in compared(goal.value) if one.target == target.name]
         return any(self._batched[layer] for layer in users)
 
     def _updates(self) -> list[str]:
@@ -255,19 +250,34 @@ class _Printing:
     # -------------------------------------------------------------- names
 
     @cached_property
+    def _printed(self) -> list[Objective]:
+        """Losses and metrics; those made of scores are numbers of all samples together, which no graph computes."""
+        return [goal for goal in self._plan.objectives if not has_scores(goal.value)]
+
+    @cached_property
+    def _left_out(self) -> list[str]:
+        """A comment that names what is not printed."""
+        missing = [goal for goal in self._plan.objectives if goal not in self._printed]
+        lines = [f"{goal.name} = {scalar_text(goal.value, self._plan)}" for goal in missing]
+        said = textwrap.wrap(
+            "Left out, since they are computed from all samples together, outside of graphs:", WIDTH - 2
+        )
+        return [f"# {line}" for line in [*said, *lines]] if missing else []
+
+    @cached_property
     def _losses(self) -> list[Objective]:
         return [goal for goal in self._plan.objectives if goal.kind == "loss"]
 
     @cached_property
     def _needed(self) -> frozenset[str]:
         """The layers of which losses or metrics read the logits."""
-        names = [result_name(self._plan, one) for goal in self._plan.objectives for one in compared(goal.value)]
+        names = [result_name(self._plan, one) for goal in self._printed for one in compared(goal.value)]
         return frozenset(name.removesuffix(".logits") for name in names if name.endswith(".logits"))
 
     @cached_property
     def _results(self) -> set[str]:
         """The layers that `forward` gives."""
-        read = {result_name(self._plan, one) for goal in self._plan.objectives for one in compared(goal.value)}
+        read = {result_name(self._plan, one) for goal in self._printed for one in compared(goal.value)}
         return read | {layer.name for layer in self._plan.outputs}
 
     def _names(self, nodes: Sequence[Input | Target]) -> dict[str, str]:

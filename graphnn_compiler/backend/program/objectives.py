@@ -15,24 +15,18 @@ from graphnn_compiler.backend.program.block import Arrays, Block
 from graphnn_compiler.backend.program.code import Code, atom, call, fits, infix, key
 from graphnn_compiler.backend.program.printer import Printer
 from graphnn_compiler.backend.symbolic import last_activation
-from graphnn_compiler.topology.plan import Compared, Layer, Objective, Penalty, Plan, ScalarExpr, Sum, Target, Weighted
-
-FROM_LOGITS = ("cross_entropy", "binary_cross_entropy")
-
-
-def compared(expr: ScalarExpr) -> list[Compared]:
-    """Every comparison in a loss or metric, from left to right."""
-    match expr:
-        case Compared():
-            return [expr]
-        case Penalty():
-            return []
-        case Weighted(term=term):
-            return compared(term)
-        case Sum(terms=terms):
-            return [one for term in terms for one in compared(term)]
-        case _:
-            assert_never(expr)
+from graphnn_compiler.topology.comparisons import FROM_LOGITS
+from graphnn_compiler.topology.plan import (
+    Compared,
+    Layer,
+    Objective,
+    Penalty,
+    Plan,
+    ScalarExpr,
+    Sum,
+    Target,
+    Weighted,
+)
 
 
 def result_name(plan: Plan, expr: Compared) -> str:
@@ -119,8 +113,10 @@ class Objectives:
                 return _power(infix(value, "-", truth)).method("mean")
             case "mae":
                 return call("abs", infix(value, "-", truth)).method("mean")
-            case "binary_cross_entropy":
-                return self._printer.function("binary_cross_entropy", value, truth)
+            case "huber":
+                return self._printer.function("huber", infix(value, "-", truth), self._printer.number(expr.delta))
+            case "binary_cross_entropy" | "poisson":
+                return self._printer.function(expr.name, value, truth)
             case "accuracy":
                 # a linear layer holds logits, as it does for the binary cross entropy: probability 0.5 is logit 0
                 threshold = "0" if last_activation(layer).name == "linear" else "0.5"
@@ -128,8 +124,8 @@ class Objectives:
                 return self._printer.op("eq", *sides).method("mean")
             case "cross_entropy":
                 raise ValueError(f"`{expr.name}` compares with class numbers, and target `{expr.target}` holds values")
-            case _:
-                assert_never(expr.name)
+            case _:  # scores are left out of printed programs
+                raise ValueError(f"`{expr.name}` is no mean")
 
 
 def _added(terms: list[Code]) -> Code:

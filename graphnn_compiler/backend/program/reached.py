@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from graphnn_compiler.backend.program.objectives import compared
+from graphnn_compiler.topology.comparisons import compared
 from graphnn_compiler.topology.plan import Combination, Penalty, Plan, ScalarExpr, Sum, Weighted
 
 
