@@ -26,7 +26,7 @@ from pytensor.tensor.rewriting.basic import register_specialize
 from pytensor.tensor.type_other import NoneConst, NoneTypeT
 
 from graphnn_compiler.backend.compiled_ops import CompiledOp
-from graphnn_compiler.backend.kernels import blocks, numbers
+from graphnn_compiler.backend.kernels import blocks, number_gradients, numbers
 from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.kernels.native import Loop
 from graphnn_compiler.backend.slopes import slopes
@@ -54,7 +54,7 @@ class _EdgeOp(CompiledOp):
     @property
     def loops_of_groups(self) -> tuple[Loop, ...]:
         """What adds up the edges of a group, where edges share weights that are numbers."""
-        return () if self.structure.groups is None else (numbers.GROUP_SUMS,)
+        return () if self.structure.groups is None else (number_gradients.GROUP_SUMS,)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [
@@ -148,7 +148,7 @@ class EdgeOuter(_EdgeOp):
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
         match self.form:
             case "numbers":
-                return "number_outer", numbers.number_outer, (numbers.OUTER, *self.loops_of_groups)
+                return "number_outer", number_gradients.number_outer, (number_gradients.OUTER, *self.loops_of_groups)
             case "diagonals":
                 return "diagonal_outer", blocks.diagonal_outer, (blocks.DIAGONAL_OUTER,)
             case _:
@@ -187,10 +187,10 @@ class EdgeGradients(_EdgeOp):
         return [(self.structure.n_groups,), arguments[-1][1]]
 
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
-        loops = (numbers.GRADIENTS, numbers.SCATTER, *self.loops_of_groups)
+        loops = (number_gradients.GRADIENTS, number_gradients.SCATTER, *self.loops_of_groups)
         if self.structure.groups is None:
-            return "number_gradients", numbers.number_gradients, loops
-        return "shared_number_gradients", numbers.shared_number_gradients, loops
+            return "number_gradients", number_gradients.number_gradients, loops
+        return "shared_number_gradients", number_gradients.shared_number_gradients, loops
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[False, True], [True, False], [True, True], *([False, False] for _ in node.inputs[3:])]

@@ -21,6 +21,7 @@ from pytensor.gradient import verify_grad
 from graphnn_compiler.backend import csr_dot
 from graphnn_compiler.backend.csr_dot import EdgeDot, EdgeGradients, EdgeOuter, aggregate, edge_dot
 from graphnn_compiler.backend.kernels import blocks, numbers
+from graphnn_compiler.backend.kernels import number_gradients as backward
 from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.kernels.numbers import SORTED_BELOW, WINDOW
 from graphnn_compiler.backend.kernels.primitives import N_PIECES, PARALLEL_FROM, pays_in_parallel
@@ -47,7 +48,7 @@ def assert_close(value: NDArray, right: NDArray, dtype: Any) -> None:
 
 
 def number_gradients(edges: Edges, weights: NDArray, x: NDArray, gy: NDArray) -> Any:
-    kernel = numbers.number_gradients if edges.structure.groups is None else numbers.shared_number_gradients
+    kernel = backward.number_gradients if edges.structure.groups is None else backward.shared_number_gradients
     return kernel(weights, x, gy, *edges.arrays(x.dtype), *edges.arrays(x.dtype, transposed=True))
 
 
@@ -70,7 +71,7 @@ def check_numbers(edges: Edges, width: int, dtype: Any, *, weighted: bool, biase
     assert_close(sums, by_weights, dtype)
     assert_close(gx, by_x, dtype)
     assert_close(dot(weights, None, gy, *edges.arrays(dtype, transposed=True)), by_x, dtype)
-    outer = numbers.number_outer(x, gy, *forward, np.array(edges.structure.n_groups))
+    outer = backward.number_outer(x, gy, *forward, np.array(edges.structure.n_groups))
     assert_close(outer, by_weights, dtype)
 
 
@@ -268,7 +269,7 @@ def test_a_value_and_its_gradient_of_two_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="differ in batch or channels"):
         number_gradients(edges, weights, x, gy)
     with pytest.raises(ValueError, match="differ in batch or channels"):
-        numbers.number_outer(x, gy, *edges.arrays(np.float64), np.array(edges.structure.n_groups))
+        backward.number_outer(x, gy, *edges.arrays(np.float64), np.array(edges.structure.n_groups))
 
 
 # ------------------------------------------------------------------ gradients of every Op
@@ -402,7 +403,7 @@ def test_one_and_two_threads_give_the_same_bits(width: int, n_groups: int | None
     def all_of_it() -> list[NDArray]:
         y = numbers.number_dot("tanh")(weights, bias, x, *edges.arrays("float32"))
         gz, g_bias = slopes_of("tanh")(y, gy)
-        outer = numbers.number_outer(x, gz, *edges.arrays("float32"), np.array(edges.structure.n_groups))
+        outer = backward.number_outer(x, gz, *edges.arrays("float32"), np.array(edges.structure.n_groups))
         return [y, gz, g_bias, sums_over_batch(gz), outer, *number_gradients(edges, weights, x, gz)]
 
     found = {}
