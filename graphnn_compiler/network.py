@@ -131,7 +131,7 @@ class Network:
         Gradients flow to the inputs and to `parameters`. In training, dropout draws masks and batch norms take the
         statistics of the batch: give `net.state_updates(..)` of what is compiled to `pytensor.function`.
         """
-        applied = self._applied(inputs, training)
+        applied = self.applied(inputs, training)
         results = {name: applied.value(name) for name in self.outputs}
         return next(iter(results.values())) if len(results) == 1 else results
 
@@ -142,14 +142,20 @@ class Network:
 
         KeyError for an unknown name.
         """
-        return self._objectives([name], inputs, targets, training)[0]
+        return self.objectives([name], inputs, targets, training)[0]
 
     def loss(self, inputs: Variables = None, targets: Variables = None, training: bool = True) -> Variable:
         """The sum of all losses as a variable of shape (); see `symbolic` for training. ValueError if there is none."""
         names = [goal.name for goal in self.plan.objectives if goal.kind == "loss"]
         if not names:
             raise ValueError("the network declares no loss")
-        return reduce(add, self._objectives(names, inputs, targets, training))
+        return reduce(add, self.objectives(names, inputs, targets, training))
+
+    def fit(self, inputs: Any = None, targets: Any = None, **options: Any) -> Any:
+        """Train the parameters in place: inputs and targets as in `evaluate`, options and result as in `training.fit`."""
+        from graphnn_compiler.training import fit
+
+        return fit(self, inputs, targets, mode=self._mode, **options)
 
     @staticmethod
     def state_updates(*variables: Variable) -> dict[Variable, Variable]:
@@ -159,16 +165,20 @@ class Network:
         """
         return random_updates(variables) | running_updates(variables)
 
-    def _objectives(self, names: list[str], inputs: Variables, targets: Variables, training: bool) -> list[Variable]:
+    def objectives(
+        self, names: list[str], inputs: Variables, targets: Variables, training: bool, weights: Variables = None
+    ) -> list[Variable]:
+        """Several losses and metrics of one application; `weights`, by target, say what each sample counts in them."""
         goals = {goal.name: goal for goal in self.plan.objectives}
         for name in names:
             if name not in goals:
                 raise KeyError(unknown("loss or metric", name, goals))
-        applied = self._applied(inputs, training)
+        applied = self.applied(inputs, training)
         compared = self._target_variables(targets)
-        return [scalar(goals[name].value, applied, self._parameters, compared) for name in names]
+        return [scalar(goals[name].value, applied, self._parameters, compared, weights) for name in names]
 
-    def _applied(self, inputs: Variables, training: bool) -> Applied:
+    def applied(self, inputs: Variables, training: bool) -> Applied:
+        """The variables of every layer, inside the network's own layout; `symbolic` gives the outputs."""
         given = by_name(inputs, self.inputs, self._input_defaults, "input")
         variables: dict[str, Variable] = dict(self._input_defaults)
         for node in self.plan.inputs:
@@ -212,7 +222,7 @@ class Network:
         """
         new: dict[str, NDArray] = {}
         for given, value in changes.items():
-            name = self._full_name(given)
+            name = self.parameter_name(given)
             if name in new:
                 raise ValueError(f"parameter `{name}` is given twice")
             if isinstance(value, Mapping):
@@ -257,7 +267,8 @@ class Network:
         current = {name: self._parameters[name].get_value for name in clause.weights.parameters}
         return Edges(self.plan, self.plan.layer[layer], clause, current)
 
-    def _full_name(self, name: str) -> str:
+    def parameter_name(self, name: str) -> str:
+        """The full name of a parameter, KeyError where there is none: `layer.weights` is short for its only clause's."""
         if name in self._parameters:
             return name
         place, _, kind = name.rpartition(".")
@@ -327,10 +338,10 @@ class Network:
             x = {name: self._argument(name, array) for name, array in inputs.items()}
             y = {name: self._argument(name, array) for name, array in targets.items()}
             if kind == "outputs":
-                applied = self._applied(x, training=False)
+                applied = self.applied(x, training=False)
                 results = [applied.value(name) for name in self.outputs]
             else:
-                results = self._objectives([goal.name for goal in self.plan.objectives], x, y, training=False)
+                results = self.objectives([goal.name for goal in self.plan.objectives], x, y, training=False)
             arguments = [*x.values(), *y.values()]
             self._functions[key] = pytensor.function(arguments, results, mode=self._mode, on_unused_input="ignore")
         return self._functions[key]
