@@ -152,7 +152,7 @@ class Network:
         return reduce(add, self.objectives(names, inputs, targets, training))
 
     def fit(self, inputs: Any = None, targets: Any = None, **options: Any) -> Any:
-        """Train the parameters in place: inputs and targets as in `evaluate`, options and result as in `training.fit`."""
+        """Train the parameters in place: data as in `evaluate`, options and result as in `training.fit`."""
         from graphnn_compiler.training import fit
 
         return fit(self, inputs, targets, mode=self._mode, **options)
@@ -268,7 +268,7 @@ class Network:
         return Edges(self.plan, self.plan.layer[layer], clause, current)
 
     def parameter_name(self, name: str) -> str:
-        """The full name of a parameter, KeyError where there is none: `layer.weights` is short for its only clause's."""
+        """The full name of a parameter: `layer.weights` is short for its only clause's. KeyError for no name."""
         if name in self._parameters:
             return name
         place, _, kind = name.rpartition(".")

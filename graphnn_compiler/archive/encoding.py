@@ -63,7 +63,9 @@ class Encoded:
     training: _Json | None = None
 
 
-def encode(plan: Plan, values: Mapping[str, NDArray], training: Callable[[WrittenArrays], _Json] | None = None) -> Encoded:
+def encode(
+    plan: Plan, values: Mapping[str, NDArray], training: Callable[[WrittenArrays], _Json] | None = None
+) -> Encoded:
     """A plan and its values; ValueError where a number is not finite or an expression nested too deeply.
 
     `training` makes the section of a training's state, with the table that its arrays go to.

@@ -2,7 +2,8 @@
 
 Input: an applied network, its parameters, and the targets as batch-first variables. Output: one variable of shape ()
 and the plan's dtype per loss or metric. Every comparison is the mean over the batch, the units selected by `on`, and
-(for values) the channels; with weights, sum of w l over sum of w. What a target holds outside `on` is never read. Not for: class names, compiling.
+(for values) the channels; with weights, sum of w l over sum of w. What a target holds outside `on` is never read.
+Not for: class names, compiling.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def scalar(
             value = scalar(term, applied, parameters, targets, weights)
             return constant(factor, value) * value
         case Sum(terms=several):
-            return sum((scalar(term, applied, parameters, targets, weights) for term in several), start=_zero(applied.plan))
+            return sum(
+                (scalar(term, applied, parameters, targets, weights) for term in several), start=_zero(applied.plan)
+            )
         case _:
             assert_never(expr)
 

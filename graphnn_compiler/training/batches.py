@@ -50,7 +50,9 @@ class Data:
         """
         given_inputs = _given(inputs, plan.inputs, "input")
         given_targets = _given(targets, plan.targets, "target")
-        found_inputs = {it.name: _input(plan, it, given_inputs[it.name]) for it in plan.inputs if it.name in given_inputs}
+        found_inputs = {
+            it.name: _input(plan, it, given_inputs[it.name]) for it in plan.inputs if it.name in given_inputs
+        }
         found_targets = {
             it.name: _target(plan, it, given_targets[it.name]) for it in plan.targets if it.name in given_targets
         }

@@ -86,7 +86,9 @@ def read_state(path: str | os.PathLike[str], settings: Mapping[str, str]) -> tup
     return values, state
 
 
-def restore(state: TrainingState, step: Step, course: Course, weights: Mapping[str, NDArray], scores: list[str]) -> None:
+def restore(
+    state: TrainingState, step: Step, course: Course, weights: Mapping[str, NDArray], scores: list[str]
+) -> None:
     """Put a state into the variables of a step and a course. `Problem` E541 where it is not one of theirs.
 
     `weights` are the parameters as they are, in which the best ones must be like; `scores` the names of an epoch's.

@@ -16,10 +16,10 @@ from graphnn_compiler.training.refusals import require_choice
 class Epoch:
     """An epoch: its `number` from 1 on, the `steps` done since the start, the `rate` of its last step, and scores.
 
-    `scores["loss"]` is the sum of all losses, as training saw it (with dropout, and before each step): the mean over the
-    samples. Each loss has its own name beside it where there are several. With validation data there are "val_loss" and
-    `val_NAME` for every metric (and loss, of several), measured after the epoch; without it, and where the data is one
-    whole graph, each metric has its own name.
+    `scores["loss"]` is the sum of all losses as training saw it, with dropout and before each step: the mean over the
+    samples. Each loss has its own name beside it where there are several. With validation data there are "val_loss"
+    and `val_NAME` for every metric (and loss, of several), measured after the epoch; without it, and where the data is
+    one whole graph, each metric has its own name.
     """
 
     number: int

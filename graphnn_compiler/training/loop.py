@@ -7,7 +7,6 @@ computes (`step`), the order of samples (`batches`), files of data.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +66,7 @@ class Training:
         self.scores = self._names_of_scores()
         self.watch = self._watch()
         self.course = Course(sums=np.zeros(1 + len(self.losses)))
-        self.step: Step = compile_step(
-            network, trained, weights.shapes(data.targets), settings, self.seed, mode
-        )
+        self.step: Step = compile_step(network, trained, weights.shapes(data.targets), settings, self.seed, mode)
         self.identity = self._identity(data) if settings.checkpoint is not None else {}
 
     def run(self) -> History:
@@ -135,7 +132,9 @@ class Training:
             "optimiser": repr(optimiser(settings.optimiser)),
             "schedule": repr(settings.schedule),
             "clipping": f"norm {settings.clip_norm}, value {settings.clip_value}",
-            "validation": "" if self.validation is None else f"{self.validation.n_samples} {self.validation.described()}",
+            "validation": ""
+            if self.validation is None
+            else f"{self.validation.n_samples} {self.validation.described()}",
             "number of samples": str(trained.n_samples),
             "early stopping": repr(None if settings.stop is None else replace(settings.stop, patience=1)),
             "weights of samples": self.batches.weights.described(),
@@ -199,15 +198,11 @@ class Training:
     def _measure(self) -> dict[str, float]:
         """The scores after an epoch, on validation data or else on the data itself where it is one whole."""
         if self.validation is None:
-            return self._evaluated(self.batches.data) if self.measured else {}
-        found = self._evaluated(self.validation)
+            found = self.network.evaluate(*self.batches.data.all()) if self.measured else {}
+            return {name: found[name] for name in self.measured}
+        found = self.network.evaluate(*self.validation.all())
         scores = {f"{VALIDATION}{name}": found[name] for name in self.measured}
         return scores | {f"{VALIDATION}{LOSS}": sum(found[name] for name in self.losses)}
-
-    def _evaluated(self, data: Data) -> Mapping[str, float]:
-        found = self.network.evaluate(*data.all())
-        names = self.measured if self.validation is None else found
-        return {name: found[name] for name in names}
 
     def _note_best(self, watch: Watch, score: float) -> None:
         course = self.course

@@ -132,8 +132,8 @@ class Adam:
 class AdamW:
     """Adam with weight decay apart from the slopes: w <- w - rate (mh / (sqrt(sh) + epsilon) + decay w).
 
-    The decay reaches parameters of the kind weights, not biases, gains and shifts. I. Loshchilov and F. Hutter,
-    "Decoupled weight decay regularization", ICLR 2019, arXiv:1711.05101, algorithm 2.
+    The decay reaches every parameter that moves. I. Loshchilov and F. Hutter, "Decoupled weight decay regularization",
+    ICLR 2019, arXiv:1711.05101, algorithm 2, with the decay times the rate.
     """
 
     rate: float = 0.001
@@ -151,10 +151,11 @@ class AdamW:
         self, parameters: Mapping[str, Variable], slopes: Mapping[str, Variable], rate: Variable, state: State
     ) -> dict[str, Variable]:
         directions = adam_directions(parameters, slopes, (self.b1, self.b2, self.epsilon), state)
+        moved = {}
         for name, weights in parameters.items():
-            if getattr(weights.tag, "decays", True):
-                directions[name] = directions[name] + _as(self.decay, weights) * weights
-        return {name: weights - _as(rate, weights) * directions[name] for name, weights in parameters.items()}
+            direction = directions[name] + _as(self.decay, weights) * weights
+            moved[name] = weights - _as(rate, weights) * direction
+        return moved
 
 
 def adam_directions(

@@ -1,8 +1,8 @@
 """How much each sample counts in the losses of training.
 
 Input: by the name of a target, one weight a sample (or a value of it), or one a class. Output: arrays of weights for
-the samples of a step. A loss becomes sum of w l over sum of w. Metrics, and losses on validation data, are not weighted.
-Not for: weights of edges.
+the samples of a step. A loss becomes sum of w l over sum of w. Metrics, and losses on validation data, are not
+weighted. Not for: weights of edges.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class SampleWeights:
 def sample_weights(
     given: Given | None, plan: Plan, targets: Mapping[str, NDArray], n_samples: int | None
 ) -> SampleWeights:
-    """Weights for the targets given (or defaults), of the plan's dtype. ValueError and TypeError where they do not fit."""
+    """Weights for the targets given, or their defaults, in the plan's dtype.
+
+    ValueError and TypeError where they do not fit.
+    """
     declared = {target.name: target for target in plan.targets}
     by_sample: dict[str, NDArray] = {}
     by_class: dict[str, NDArray] = {}
@@ -71,7 +74,9 @@ def sample_weights(
         for name in by_sample
         if n_samples is not None and name in targets and targets[name].ndim > len(declared[name].shape)
     }
-    check_batches({name: len(by_sample[name]) for name in batched} | ({"data": n_samples} if batched and n_samples else {}))
+    check_batches(
+        {name: len(by_sample[name]) for name in batched} | ({"data": n_samples} if batched and n_samples else {})
+    )
     return SampleWeights(by_sample, by_class, frozenset(batched))
 
 
@@ -80,7 +85,10 @@ def _of_samples(target: Target, value: ArrayLike, found: NDArray) -> NDArray:
     weights = numbers(label, value)
     batched = found.ndim > len(target.shape)
     shapes = [found.shape, found.shape[:1]] if batched else [found.shape]
-    require(weights.shape in shapes, f"{label} have shape {' or '.join(map(str, dict.fromkeys(shapes)))}, not {weights.shape}")
+    require(
+        weights.shape in shapes,
+        f"{label} have shape {' or '.join(map(str, dict.fromkeys(shapes)))}, not {weights.shape}",
+    )
     _check_numbers(label, weights)
     return weights
 

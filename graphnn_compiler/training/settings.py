@@ -31,14 +31,16 @@ class Settings:
     * `epochs`: how often every sample is seen; `batch`: samples a step; `shuffle`: a new order in each epoch, by `seed`
       (None: the seed of the build), which draws the masks of dropouts too.
     * `optimiser`: `SGD`, `Adam`, `AdamW` or `RMSprop`, by name or with its numbers; `schedule`: of its rate.
-    * `clip_value`: every slope is cut to -c .. c; then `clip_norm`: all slopes are scaled so that their common Euclidean
-      norm is at most c (R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks",
-      ICML 2013).
+    * `clip_value`: every slope is cut to -c .. c; then `clip_norm`: all slopes are scaled so that their common
+      Euclidean norm is at most c (R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural
+      networks", ICML 2013).
     * `validation`: a share of the samples (0.1), drawn by the seed, or inputs and targets as `evaluate` takes them.
     * `stop`: early stopping; the best weights are then put back at the end.
     * `weights`: by target, one weight a sample (or a value), a mapping from classes, or "balanced".
-    * `frozen`: names of parameters that do not move; `constraints`: by parameter, `NonNegative()`, `KeepSign()`, `Sign(..)`.
-    * `checkpoint`: a file that is written every `every` epochs, at the end and when interrupted; `resume`: go on from it.
+    * `frozen`: names of parameters that do not move; `constraints`: by parameter, `NonNegative()`, `KeepSign()` or
+      `Sign(..)`.
+    * `checkpoint`: a file that is written every `every` epochs, at the end and when interrupted; `resume`: go on from
+      it, or begin where there is none yet.
     * `on_epoch` is called after each epoch, `on_step` with the steps done in an epoch and their number.
     """
 

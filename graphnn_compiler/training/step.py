@@ -1,7 +1,7 @@
 """One step of training as a compiled function, and every variable that it changes.
 
-Input: a network, the arguments that its steps have, and settings. Output: `Step`. A step whose loss is not finite changes
-no parameter, so that what was wrong can be looked for. Not for: batches, the order of steps.
+Input: a network, the arguments that its steps have, and settings. Output: `Step`. A step whose loss is not finite
+changes no parameter, so that what was wrong can be looked for. Not for: batches, the order of steps.
 """
 
 from __future__ import annotations
@@ -86,21 +86,17 @@ def _arguments(plan: Plan, data: Data, weights: Mapping[str, Any]) -> tuple[dict
             for name, array in arrays.items()
         }
 
-    of_weights = {name: array for name, array in weights.items()}
-    batched_weights = frozenset(name for name in of_weights if name in data.batched)
     return (
         variables(data.inputs, data.batched),
         variables(data.targets, data.batched),
-        variables(of_weights, batched_weights, ".weights"),
+        variables(weights, data.batched, ".weights"),
     )
 
 
 def _moves(network: Network, total: Variable, settings: Settings, state: State) -> dict[Variable, Variable]:
     """The next value of each parameter that moves; the rate and the optimiser's state are added to `state`."""
     parameters = _moving(network, settings)
-    slopes = pytensor.grad(
-        total, list(parameters.values()), disconnected_inputs="ignore", return_disconnected="none"
-    )
+    slopes = pytensor.grad(total, list(parameters.values()), disconnected_inputs="ignore", return_disconnected="none")
     reached = {name: slope for name, slope in zip(parameters, slopes, strict=True) if slope is not None}
     require(bool(reached), "no loss depends on a parameter that may move, so that there is nothing to train")
     parameters = {name: parameters[name] for name in reached}

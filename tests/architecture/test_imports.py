@@ -20,13 +20,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backend": {"diagnostics", "files", "topology"},
     "arguments": {"diagnostics", "topology"},
     "edges": {"diagnostics", "topology"},
-    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive"},
+    # a network is given to training by its own method, and is known there to type checkers alone
+    "training": {"diagnostics", "topology", "backend", "arguments", "archive"},
+    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "training"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
-    | {"network", "archive", "compiler", "api", ""},
+    | {"network", "training", "archive", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
     "": {"source", "diagnostics", "building", "network", "api"},
 }
@@ -58,7 +60,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # the text of programs
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
-    "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "cli"),
+    "numpy": ("topology", "backend", "network", "training", "archive", "arguments", "edges", "cli"),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices
     "scipy": ("topology", "backend", "edges"),
@@ -67,7 +69,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
-    "pytensor": ("backend", "network"),
+    "pytensor": ("backend", "training", "network"),
     # the loops behind the sparse products, the functions of one number, and what loops are translated to
     "numba": ("backend.kernels", "backend.float32"),
     "llvmlite": ("backend.kernels",),
