@@ -1,4 +1,4 @@
-"""The arrays that `gnnc run` reads.
+"""The arrays that `gnnc run` and `gnnc train` read.
 
 Input: a plan, and the name of an `.npz` or `.npy` file. Output: inputs and targets by name, each known to fit.
 Raises `UsageError` for a file that cannot be read, `Problem` (E231 and others of array files; E280 to E284) for what
@@ -19,6 +19,7 @@ from graphnn_compiler.cli.programs import require_file
 from graphnn_compiler.diagnostics import Problem, did_you_mean, listed
 from graphnn_compiler.topology.plan import Plan
 from graphnn_compiler.topology.readers.arrays import open_arrays
+from graphnn_compiler.training.batches import Data
 
 Arrays = dict[str, NDArray]
 
@@ -35,7 +36,19 @@ def read_arrays(plan: Plan, name: str | None) -> tuple[Arrays, Arrays]:
     return inputs, targets
 
 
-def _load(name: str, plan: Plan) -> Arrays:
+def training_data(plan: Plan, name: str | None) -> Data:
+    """Inputs and all targets, to train on; large arrays are mapped, not loaded."""
+    found = {} if name is None else _load(name, plan, mapped=True)
+    inputs = {node.name: found[node.name] for node in plan.inputs if node.name in found}
+    targets = {target.name: found[target.name] for target in plan.targets if target.name in found}
+    _require("input", [node.name for node in plan.inputs if node.default is None], inputs)
+    _require("target", [target.name for target in plan.targets if target.default is None], targets)
+    _check_lengths(plan, inputs, targets)
+    with _fitting():
+        return Data.of(plan, inputs, targets)
+
+
+def _load(name: str, plan: Plan, mapped: bool = False) -> Arrays:
     path = Path(name)
     if path.suffix.lower() not in (".npz", ".npy"):
         raise UsageError(f"`{name}` is not named as an .npz or .npy file", help="save it with `numpy.savez`")
@@ -47,7 +60,7 @@ def _load(name: str, plan: Plan) -> Arrays:
     for stranger in file.names:
         if stranger not in known:
             raise _stranger(stranger, name, known, plan)
-    return {member: file.load(member) for member in file.names}
+    return {member: file.map(member) if mapped else file.load(member) for member in file.names}
 
 
 def _stranger(stranger: str, file: str, known: list[str], plan: Plan) -> Problem:
@@ -78,16 +91,22 @@ def _require(what: str, needed: Iterable[str], given: Arrays) -> None:
 
 def _check_fit(plan: Plan, inputs: Arrays, targets: Arrays) -> None:
     """Problem E282 for a wrong shape or type, E283 for batches of different lengths."""
-    samples: dict[str, int] = {}
     for node in plan.inputs:
         if node.name in inputs:
             with _fitting():
                 value_array(f"input `{node.name}`", inputs[node.name], node.units.shape, plan.dtype)
-        samples |= _batch(node.name, inputs.get(node.name, node.default), len(node.units.shape))
     for target in plan.targets if targets else ():
         if target.name in targets:
             with _fitting():
                 target_array(plan, target, targets[target.name])
+    _check_lengths(plan, inputs, targets)
+
+
+def _check_lengths(plan: Plan, inputs: Arrays, targets: Arrays) -> None:
+    samples: dict[str, int] = {}
+    for node in plan.inputs:
+        samples |= _batch(node.name, inputs.get(node.name, node.default), len(node.units.shape))
+    for target in plan.targets if targets else ():
         samples |= _batch(target.name, targets.get(target.name, target.default), len(target.shape))
     try:
         check_batches(samples)

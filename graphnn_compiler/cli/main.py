@@ -63,6 +63,7 @@ def _run(argv: list[str]) -> int:
         return FINE
     if rest:
         raise _unknown_argument(rest[0], parsers.commands[arguments.command])
+    arguments.words = argv
     return _dispatch(arguments)
 
 
@@ -76,6 +77,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from graphnn_compiler.cli.build import build as command
         case "run":
             from graphnn_compiler.cli.run import run as command
+        case "train":
+            from graphnn_compiler.cli.train import train as command
         case "why":
             from graphnn_compiler.cli.why import why as command
         case "inspect":

@@ -11,9 +11,10 @@ from typing import NoReturn
 
 from graphnn_compiler import __version__
 from graphnn_compiler.cli.output import UsageError
+from graphnn_compiler.cli.train_options import add_train_options
 from graphnn_compiler.diagnostics import did_you_mean
 
-LATER_COMMANDS = frozenset({"new", "train", "evaluate", "predict", "graph", "diff", "lsp"})
+LATER_COMMANDS = frozenset({"new", "evaluate", "predict", "graph", "diff", "lsp"})
 """Parts of the language's design that this version does not have."""
 
 FORMS = ("ast", "model", "plan", "python", "npz")
@@ -49,6 +50,7 @@ def build_parsers() -> Parsers:
         "check": "say what is wrong with programs and their data",
         "fmt": "write programs in their canonical form",
         "build": "compile a program to a saved model, or show a stage of it",
+        "train": "fit the parameters of a model to data",
         "run": "compute the outputs of a model from arrays",
         "inspect": "show units, channels, edges, parameters and bytes of a model",
         "why": "say where each in-edge of a unit comes from",
@@ -59,6 +61,8 @@ def build_parsers() -> Parsers:
     _add_check(made["check"])
     _add_fmt(made["fmt"])
     _add_build(made["build"])
+    add_train_options(made["train"])
+    _add_settings(made["train"])
     _add_run(made["run"])
     _add_inspect(made["inspect"])
     _add_why(made["why"])

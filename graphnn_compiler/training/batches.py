@@ -152,14 +152,18 @@ def split(data: Data, share: float, seed: int) -> tuple[Data, Data]:
     return data.subset(np.sort(mixed[n_held:])), data.subset(np.sort(mixed[:n_held]))
 
 
-def n_batches(n_samples: int | None, size: int) -> int:
-    """How many steps an epoch has."""
-    return 1 if n_samples is None else -(-n_samples // size)
+def batch_ends(n_samples: int, size: int) -> NDArray[np.int64]:
+    """Where the batches of an epoch end; a last sample alone joins the batch before it, unless all are alone.
+
+    A batch norm takes no statistics of one sample.
+    """
+    ends = np.append(np.arange(size, n_samples, size), n_samples)
+    return np.delete(ends, -2) if size > 1 and len(ends) > 1 and n_samples % size == 1 else ends
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """The steps of each epoch: `size` samples each, and in the last step what is left."""
+    """The steps of each epoch: `size` samples each, and in the last step what is left (see `batch_ends`)."""
 
     data: Data
     size: int
@@ -168,7 +172,7 @@ class Batches:
     weights: SampleWeights
 
     def __len__(self) -> int:
-        return n_batches(self.data.n_samples, self.size)
+        return 1 if self.data.n_samples is None else len(batch_ends(self.data.n_samples, self.size))
 
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[int, list[NDArray]]]:
         """How many samples, and the arguments, of each step of epoch `number` (from 0 on) from step `first` on."""
@@ -178,9 +182,9 @@ class Batches:
                 yield 1, self._arguments(slice(None))
             return
         order = random(self.seed, "order", number).permutation(n) if self.shuffle else np.arange(n)
-        for start in range(first * self.size, n, self.size):
+        for some in np.split(order, batch_ends(n, self.size)[:-1])[first:]:
             # in the order of the file, so that mapped data is read forwards: within a batch it makes no difference
-            chosen = np.sort(self.data.places(order[start : start + self.size]))
+            chosen = np.sort(self.data.places(some))
             yield len(chosen), self._arguments(chosen)
 
     def _arguments(self, chosen: NDArray[np.int64] | slice) -> list[NDArray]:

@@ -7,7 +7,9 @@ computes (`step`), the order of samples (`batches`), files of data.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,8 +44,11 @@ def fit(network: Network, inputs: Any = None, targets: Any = None, *, mode: Any 
     (E546), or a checkpoint cannot be written or gone on from. KeyboardInterrupt comes between two steps, after the
     checkpoint was written. The network then has the parameters of the step before.
     """
-    training = Training(network, Data.of(network.plan, inputs, targets), settings_of(options), mode)
+    settings = settings_of(options)
+    training = Training(network, Data.of(network.plan, inputs, targets), settings, mode)
     try:
+        if settings.resume and settings.checkpoint is not None and os.path.exists(settings.checkpoint):
+            training.resume(settings.checkpoint)
         return training.run()
     except Problem as problem:
         about = training.settings.checkpoint or network.plan.provenance.source_name
@@ -53,7 +58,7 @@ def fit(network: Network, inputs: Any = None, targets: Any = None, *, mode: Any 
 class Training:
     """One training: its batches, its compiled step, and how far it has come."""
 
-    def __init__(self, network: Network, data: Data, settings: Settings, mode: Any) -> None:
+    def __init__(self, network: Network, data: Data, settings: Settings, mode: Any = None) -> None:
         self.network = network
         self.settings = settings
         self.mode = mode
@@ -67,22 +72,22 @@ class Training:
         self.watch = self._watch()
         self.course = Course(sums=np.zeros(1 + len(self.losses)))
         self.step: Step = compile_step(network, trained, weights.shapes(data.targets), settings, self.seed, mode)
-        self.identity = self._identity(data) if settings.checkpoint is not None else {}
+        self.data = data
+        self._on_epoch = [] if settings.on_epoch is None else [settings.on_epoch]
+        self._on_step = [] if settings.on_step is None else [settings.on_step]
 
     def run(self) -> History:
-        """Train from the start, or from the checkpoint on where it is to be resumed."""
-        if self.settings.resume:
-            self._resume()
+        """Train from where it is to its end. KeyboardInterrupt comes between two steps, after a checkpoint."""
         with interrupts_noticed() as interrupted:
             while not self._is_over():
                 for n_samples, arguments in self.batches.epoch(self.course.epoch, self.course.batch):
                     self._take_step(n_samples, arguments)
                     if interrupted() and self.course.batch < len(self.batches):
-                        self._write_checkpoint()
+                        self._keep()
                         raise KeyboardInterrupt
                 self._end_epoch()
                 if self._is_over() or interrupted() or self.course.epoch % self.settings.every == 0:
-                    self._write_checkpoint()
+                    self._keep()
                 if interrupted() and not self._is_over():
                     raise KeyboardInterrupt
         return self._ended()
@@ -93,6 +98,8 @@ class Training:
         given = self.settings.validation
         if given is None:
             return data, None
+        if isinstance(given, Data):
+            return data, given
         if isinstance(given, tuple):
             return data, Data.of(self.network.plan, *given)
         return split(data, given, self.seed)
@@ -120,12 +127,13 @@ class Training:
         validated = self.validation is not None
         return None if stop is None else watch(stop, self.network.plan, self.scores, validated)
 
-    def _identity(self, data: Data) -> dict[str, str]:
+    @cached_property
+    def _identity(self) -> dict[str, str]:
         """What a run that goes on from a checkpoint must have in common with the one that wrote it, as texts."""
         settings, trained = self.settings, self.batches.data
         return {
             "network": plan_digest(self.network.plan),
-            "data": data.described(),
+            "data": self.data.described(),
             "batch size": str(settings.batch),
             "seed": str(self.seed),
             "shuffling": str(settings.shuffle),
@@ -142,12 +150,14 @@ class Training:
             "constraints": ", ".join(f"{name}: {it!r}" for name, it in sorted(settings.constraints.items())),
         }
 
-    def _resume(self) -> None:
-        path = self.settings.checkpoint
-        assert path is not None
-        if not os.path.exists(path):
-            return
-        values, state = read_state(path, self.identity)
+    def follow(self, on_epoch: list[Callable[[Epoch], None]], on_step: Callable[[int, int], None] | None) -> None:
+        """Tell others too of what is done."""
+        self._on_epoch += on_epoch
+        self._on_step += [] if on_step is None else [on_step]
+
+    def resume(self, path: str | os.PathLike[str]) -> None:
+        """Go to where a checkpoint was written. `Problem` for one that is not of this training or no checkpoint."""
+        values, state = read_state(path, self._identity)
         restore(state, self.step, self.course, values, self.scores)
         self.network.set_weights(values)
 
@@ -175,8 +185,8 @@ class Training:
         course.samples += n_samples
         course.batch += 1
         course.step += 1
-        if self.settings.on_step is not None:
-            self.settings.on_step(course.batch, len(self.batches))
+        for tell in self._on_step:
+            tell(course.batch, len(self.batches))
 
     def _end_epoch(self) -> None:
         course = self.course
@@ -187,8 +197,8 @@ class Training:
         course.batch, course.samples, course.sums = 0, 0, np.zeros_like(course.sums)
         if self.watch is not None:
             self._note_best(self.watch, scores[self.watch.metric])
-        if self.settings.on_epoch is not None:
-            self.settings.on_epoch(course.epochs[-1])
+        for tell in self._on_epoch:
+            tell(course.epochs[-1])
 
     def _seen(self) -> dict[str, float]:
         """The losses as the steps of the epoch have seen them."""
@@ -212,10 +222,13 @@ class Training:
 
     # -------------------------------------------------------------- after
 
-    def _write_checkpoint(self) -> None:
-        path = self.settings.checkpoint
-        if path is not None:
-            save(path, self.network.plan, self.network.weights, state_of(self.course, self.step, self.identity))
+    def _keep(self) -> None:
+        if self.settings.checkpoint is not None:
+            self.write_checkpoint(self.settings.checkpoint)
+
+    def write_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Write the model and all that the next step depends on. `Problem` E542 where it cannot be written."""
+        save(path, self.network.plan, self.network.weights, state_of(self.course, self.step, self._identity))
 
     def _ended(self) -> History:
         course = self.course

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from graphnn_compiler.diagnostics import did_you_mean
+from graphnn_compiler.training.batches import Data
 from graphnn_compiler.training.constraints import Constraint
 from graphnn_compiler.training.history import Epoch
 from graphnn_compiler.training.optimisers import Adam, Optimiser
@@ -20,7 +21,7 @@ from graphnn_compiler.training.sample_weights import Given
 from graphnn_compiler.training.schedules import Constant, Schedule
 from graphnn_compiler.training.stopping import EarlyStopping
 
-Validation: TypeAlias = float | tuple[Any, Any] | None
+Validation: TypeAlias = float | tuple[Any, Any] | Data | None
 """A share of the samples, or inputs and targets of its own."""
 
 

@@ -70,6 +70,10 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
     "pytensor": ("backend", "training", "network"),
+    # progress on a terminal
+    "rich": ("cli.progress",),
+    # pictures of curves, where it is installed
+    "matplotlib": ("cli.curves",),
     # the loops behind the sparse products, the functions of one number, and what loops are translated to
     "numba": ("backend.kernels", "backend.float32"),
     "llvmlite": ("backend.kernels",),
@@ -77,7 +81,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
 """Library -> the modules or folders that may import it. Another library needs a line here and one in pyproject.toml."""
 
 STANDARD = frozenset(sys.stdlib_module_names)
-NOT_AT_IMPORT = {"pytensor", "networkx", "numpy", "pyarrow", "numba", "llvmlite", "scipy", "lark"}
+NOT_AT_IMPORT = {"pytensor", "networkx", "numpy", "pyarrow", "numba", "llvmlite", "scipy", "lark", "rich", "matplotlib"}
 
 
 def layer(name: str) -> str:
