@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
 from graphnn_compiler.cli.output import cannot_write
@@ -42,11 +42,11 @@ def epoch_log(name: str | None, done: Iterable[Epoch]) -> Iterator[EpochLog]:
     if name is None:
         yield EpochLog("", None)
         return
-    try:
-        stream = open(name, "w", encoding="utf-8")
-    except OSError as error:
-        raise cannot_write(name, error) from error
-    with stream:
+    with ExitStack() as opened:
+        try:
+            stream = opened.enter_context(open(name, "w", encoding="utf-8"))
+        except OSError as error:
+            raise cannot_write(name, error) from error
         log = EpochLog(name, stream)
         for epoch in done:
             log.write(epoch)

@@ -36,8 +36,9 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         _resume(run, checkpoint)
     with progress(arguments.epochs) as shown_to, epoch_log(arguments.log, run.course.epochs) as log:
-        listeners = [log.write] if shown_to is None else [log.write, shown_to.epoch]
-        run.follow(listeners, None if shown_to is None else shown_to.step)
+        run.follow(log.write)
+        if shown_to is not None:
+            run.follow(shown_to.epoch, shown_to.step)
         try:
             with about(arguments.checkpoint or shown(arguments.model)), _usage():
                 history = run.run()

@@ -35,7 +35,7 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
                        help="of sgd and rmsprop (0)")  # fmt: skip
     group.add_argument("--decay", metavar="D", type=positive, help="weight decay of adamw (0.01)")
     group.add_argument("--schedule", metavar="S", type=_schedule, default=("constant", ()),
-                       help="of the rate: cosine, exponential=0.95, step=0.5/10 (times 0.5 every 10 epochs)")  # fmt: skip
+                       help="of the rate: cosine, exponential=0.95, step=0.5/10 (halved every 10 epochs)")  # fmt: skip
     group.add_argument("--warmup", metavar="N", type=_count, help="let the rate rise over the first N steps")
     group.add_argument("--clip-norm", metavar="C", type=positive, help="the largest norm of all slopes together")
     group.add_argument("--clip-value", metavar="C", type=positive, help="the largest slope")

@@ -7,8 +7,7 @@ Input: parsed arguments. Output: `Settings`. Raises `UsageError` where options d
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 
 from graphnn_compiler.cli.output import UsageError
 from graphnn_compiler.training import (
@@ -27,6 +26,9 @@ from graphnn_compiler.training.constraints import Constraint
 from graphnn_compiler.training.optimisers import OPTIMISERS, Optimiser
 from graphnn_compiler.training.sample_weights import BALANCED
 from graphnn_compiler.training.schedules import Schedule
+
+_HAVING = {"momentum": ("sgd", "rmsprop"), "decay": ("adamw",)}
+"""Options that are of some optimisers only. The `decay` of RMSprop is another number than that of weights."""
 
 
 def settings_of(arguments: argparse.Namespace, validation: float | Data | None, checkpoint: str) -> Settings:
@@ -51,19 +53,17 @@ def settings_of(arguments: argparse.Namespace, validation: float | Data | None, 
 
 
 def _optimiser(arguments: argparse.Namespace) -> Optimiser:
-    kind = OPTIMISERS[arguments.optimiser]
+    kind: Callable[..., Optimiser] = OPTIMISERS[arguments.optimiser]
     numbers: Mapping[str, float | None] = {
         "rate": arguments.rate,
         "momentum": arguments.momentum,
         "decay": arguments.decay,
     }
     given = {name: value for name, value in numbers.items() if value is not None}
-    own = {one.name for one in fields(kind)} - ({"decay"} if arguments.optimiser == "rmsprop" else set())
     for name in given:
-        if name not in own:
-            having = [word for word, it in OPTIMISERS.items() if name in {one.name for one in fields(it)}]
-            having = [word for word in having if (word, name) != ("rmsprop", "decay")]
-            raise UsageError(f"`{arguments.optimiser}` has no `--{name}`", help=f"{' and '.join(having)} have it")
+        if arguments.optimiser not in _HAVING.get(name, OPTIMISERS):
+            having = " and ".join(_HAVING[name])
+            raise UsageError(f"`{arguments.optimiser}` has no `--{name}`", help=f"it is of {having}")
     return kind(**given)
 
 

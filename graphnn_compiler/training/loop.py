@@ -150,9 +150,9 @@ class Training:
             "constraints": ", ".join(f"{name}: {it!r}" for name, it in sorted(settings.constraints.items())),
         }
 
-    def follow(self, on_epoch: list[Callable[[Epoch], None]], on_step: Callable[[int, int], None] | None) -> None:
-        """Tell others too of what is done."""
-        self._on_epoch += on_epoch
+    def follow(self, on_epoch: Callable[[Epoch], None], on_step: Callable[[int, int], None] | None = None) -> None:
+        """Tell one more of what is done."""
+        self._on_epoch.append(on_epoch)
         self._on_step += [] if on_step is None else [on_step]
 
     def resume(self, path: str | os.PathLike[str]) -> None:
