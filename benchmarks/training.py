@@ -119,7 +119,9 @@ def kills(n_times: int, seed: int, folder: Path) -> None:
             gnnc("inspect", folder / "c.gnnz")
             hits += 1
     same = (folder / "whole.gnnz").read_bytes() == (folder / "pieces.gnnz").read_bytes()
-    print(f"{done} kills, {hits} with a checkpoint, loadable each time; the models are {'equal' if same else 'DIFFERENT'}")
+    print(
+        f"{done} kills, {hits} with a checkpoint, loadable each time; the models are {'equal' if same else 'DIFFERENT'}"
+    )
     if not same or process.returncode != 0:
         sys.exit(1)
 

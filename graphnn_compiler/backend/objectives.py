@@ -87,7 +87,9 @@ def _compared(expr: Compared, applied: Applied, target: Tensor, weights: Tensor 
     if weights is None:
         return of_each.mean()
     counted = _spread_weights(weights, declared, target, expr)
-    return (of_each * counted).mean() / counted.mean()
+    total = counted.mean()
+    # a batch may hold none of the samples that count: it then says nothing, not 0 / 0
+    return (of_each * counted).mean() / pt.switch(pt.eq(total, constant(0, total)), constant(1, total), total)
 
 
 def _spread_weights(weights: Tensor, declared: Target, target: Tensor, expr: Compared) -> Tensor:

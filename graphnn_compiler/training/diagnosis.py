@@ -39,7 +39,9 @@ def _culprit(network: Network, inputs: Arrays, mode: Any) -> str:
     names = [layer.name for layer in network.plan.layers]
     applied = network.applied(inputs, training=False)
     values = [applied.values[name] for name in names]
-    for name, value in zip(names, pytensor.function([], values, mode=mode)(), strict=True):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        found = pytensor.function([], values, mode=mode)()
+    for name, value in zip(names, found, strict=True):
         if not np.isfinite(value).all():
             return f"layer `{name}` is the first whose value {_finding(value)}"
     return "every layer's value is finite without dropout: it is the loss itself that is not"

@@ -177,7 +177,8 @@ class Training:
     def _take_step(self, n_samples: int, arguments: list[NDArray]) -> None:
         course = self.course
         self.step.rate.set_value(np.asarray(self._rate()))
-        found = np.array([float(value) for value in self.step.function(*arguments)])
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # it is looked at below
+            found = np.array([float(value) for value in self.step.function(*arguments)])
         if not np.isfinite(found[0]):
             inputs: Arrays = dict(zip(self.batches.data.inputs, arguments, strict=False))
             raise not_finite(self.network, inputs, found[0], course.step + 1, course.epoch + 1, self.mode)

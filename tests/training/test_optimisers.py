@@ -130,7 +130,9 @@ SCHEDULES: list[tuple[Schedule, list[float]]] = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "factors"), SCHEDULES, ids=lambda it: repr(it) if not isinstance(it, list) else "")
+@pytest.mark.parametrize(
+    ("schedule", "factors"), SCHEDULES, ids=lambda it: repr(it) if not isinstance(it, list) else ""
+)
 def test_schedules(schedule: Schedule, factors: list[float]) -> None:
     assert [schedule.factor(k, k) for k in range(5)] == pytest.approx(factors)
 
