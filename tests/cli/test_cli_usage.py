@@ -21,13 +21,13 @@ def test_version(gnnc: Command) -> None:
 def test_help_names_the_commands_there_are(gnnc: Command) -> None:
     result = gnnc("--help")
     assert (result.status, result.err) == (0, "")
-    for command in ("check", "fmt", "build", "run", "inspect", "why", "explain"):
+    for command in ("check", "fmt", "build", "train", "run", "inspect", "why", "explain"):
         assert f"    {command} " in result.out
-    for later in ("train", "lsp"):
+    for later in ("evaluate", "lsp"):
         assert later not in result.out
 
 
-@pytest.mark.parametrize("command", ["check", "fmt", "build", "run", "inspect", "why", "explain"])
+@pytest.mark.parametrize("command", ["check", "fmt", "build", "train", "run", "inspect", "why", "explain"])
 def test_every_command_has_help(gnnc: Command, command: str) -> None:
     result = gnnc(command, "--help")
     assert (result.status, result.err) == (0, "")
@@ -40,7 +40,7 @@ def test_no_command_shows_the_help_as_a_message(gnnc: Command) -> None:
     assert result.err.startswith("usage: gnnc ")
 
 
-@pytest.mark.parametrize("command", ["new", "train", "evaluate", "predict", "graph", "diff", "lsp"])
+@pytest.mark.parametrize("command", ["new", "evaluate", "predict", "graph", "diff", "lsp"])
 def test_commands_of_later_versions(gnnc: Command, command: str) -> None:
     result = gnnc(command, "--some", "thing")
     assert (result.status, result.out) == (2, "")
@@ -49,7 +49,10 @@ def test_commands_of_later_versions(gnnc: Command, command: str) -> None:
 
 WRONG = {
     "chekc": ("there is no command `chekc`", "  = help: did you mean `check`?\n"),
-    "zzz": ("there is no command `zzz`", "  = help: the commands are check, fmt, build, run, inspect, why, explain\n"),
+    "zzz": (
+        "there is no command `zzz`",
+        "  = help: the commands are check, fmt, build, train, run, inspect, why, explain\n",
+    ),
     "--versoin": ("`gnnc` has no option `--versoin`", "  = help: did you mean `--version`?\n"),
     "check": ("the following arguments are required: FILE", SHOWS_USAGE.format("check")),
     "check roads.gnn --jason": ("`gnnc check` has no option `--jason`", "  = help: did you mean `--json`?\n"),
