@@ -12,7 +12,7 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pytensor
@@ -39,6 +39,9 @@ from graphnn_compiler.backend.symbolic import Applied, SymbolicNetwork
 from graphnn_compiler.diagnostics import GnnError, Problem, count
 from graphnn_compiler.edges import Edges, clause_of, weights_by_pair
 from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Layer, Parameter, Plan, Target
+
+if TYPE_CHECKING:
+    from graphnn_compiler.training import History
 
 Variable: TypeAlias = Any
 """A PyTensor variable; PyTensor ships no complete types."""
@@ -151,7 +154,7 @@ class Network:
             raise ValueError("the network declares no loss")
         return reduce(add, self.objectives(names, inputs, targets, training))
 
-    def fit(self, inputs: Any = None, targets: Any = None, **options: Any) -> Any:
+    def fit(self, inputs: Any = None, targets: Any = None, **options: Any) -> History:
         """Train the parameters in place: data as in `evaluate`, options and result as in `training.fit`."""
         from graphnn_compiler.training import fit
 

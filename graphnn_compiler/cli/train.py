@@ -40,7 +40,7 @@ def train(arguments: argparse.Namespace) -> int:
         if shown_to is not None:
             run.follow(shown_to.epoch, shown_to.step)
         try:
-            with about(arguments.checkpoint or shown(arguments.model)), _usage():
+            with about(arguments.checkpoint or shown(arguments.model)):
                 history = run.run()
         except KeyboardInterrupt:
             with about(checkpoint):

@@ -174,6 +174,12 @@ class Batches:
     def __len__(self) -> int:
         return 1 if self.data.n_samples is None else len(batch_ends(self.data.n_samples, self.size))
 
+    @property
+    def smallest(self) -> int | None:
+        """The fewest samples of a step; None where nothing is batched."""
+        n = self.data.n_samples
+        return None if n is None else int(np.diff(batch_ends(n, self.size), prepend=0).min())
+
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[int, list[NDArray]]]:
         """How many samples, and the arguments, of each step of epoch `number` (from 0 on) from step `first` on."""
         n = self.data.n_samples

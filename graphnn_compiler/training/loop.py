@@ -7,7 +7,8 @@ computes (`step`), the order of samples (`batches`), files of data.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.archive import plan_digest, save
 from graphnn_compiler.diagnostics import GnnError, Problem
+from graphnn_compiler.topology.plan import Plan
 from graphnn_compiler.training.batches import Arrays, Batches, Data, split
 from graphnn_compiler.training.checkpoint import Course, read_state, restore, state_of
 from graphnn_compiler.training.diagnosis import not_finite
+from graphnn_compiler.training.files import named_arrays
 from graphnn_compiler.training.history import Epoch, History
 from graphnn_compiler.training.interruption import interrupts_noticed
 from graphnn_compiler.training.optimisers import optimiser
@@ -37,22 +40,29 @@ def fit(network: Network, inputs: Any = None, targets: Any = None, *, mode: Any 
     """Train a network's parameters in place; the options are the fields of `Settings`, the defaults its own.
 
     Inputs and targets are as `Network.evaluate` takes them, arrays mapped from files (`numpy.memmap`) included, which
-    are read batch by batch. Those with a batch axis are cut into batches along it; without any, each epoch is one step
-    on everything there is, as for one whole graph. `mode` is the PyTensor mode of the step.
+    are read batch by batch; or `inputs` alone is the name of an `.npz` file with all of them. Those with a batch axis
+    are cut into batches along it; without any, each epoch is one step on everything there is, as for one whole graph.
+    `mode` is the PyTensor mode of the step.
 
     ValueError, TypeError and KeyError for what does not fit the network; GnnError where the loss stops being finite
     (E546), or a checkpoint cannot be written or gone on from. KeyboardInterrupt comes between two steps, after the
     checkpoint was written. The network then has the parameters of the step before.
     """
-    settings = settings_of(options)
-    training = Training(network, Data.of(network.plan, inputs, targets), settings, mode)
-    try:
+    settings, plan = settings_of(options), network.plan
+    with _about(inputs if isinstance(inputs, str | os.PathLike) else plan.provenance.source_name):
+        training = Training(network, Data.of(plan, *named_arrays(plan, inputs, targets)), settings, mode)
+    with _about(settings.checkpoint or plan.provenance.source_name):
         if settings.resume and settings.checkpoint is not None and os.path.exists(settings.checkpoint):
             training.resume(settings.checkpoint)
         return training.run()
+
+
+@contextmanager
+def _about(file: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
     except Problem as problem:
-        about = training.settings.checkpoint or network.plan.provenance.source_name
-        raise GnnError([problem.about(os.fspath(about))]) from None
+        raise GnnError([problem.about(os.fspath(file))]) from None
 
 
 class Training:
@@ -66,6 +76,7 @@ class Training:
         weights = sample_weights(settings.weights, network.plan, data.targets, data.n_samples)
         trained, self.validation = self._split(data)
         self.batches = Batches(trained, settings.batch, self.seed, settings.shuffle, weights)
+        _check_batch_norms(network.plan, self.batches)
         self.losses = [goal.name for goal in network.plan.objectives if goal.kind == "loss"]
         self.measured = self._measured()
         self.scores = self._names_of_scores()
@@ -102,6 +113,8 @@ class Training:
             return data, given
         if isinstance(given, tuple):
             return data, Data.of(self.network.plan, *given)
+        if isinstance(given, str | os.PathLike):
+            return data, Data.of(self.network.plan, *named_arrays(self.network.plan, given, None))
         return split(data, given, self.seed)
 
     def _measured(self) -> list[str]:
@@ -237,3 +250,15 @@ class Training:
             return History(tuple(course.epochs))
         self.network.set_weights(course.best_weights)
         return History(tuple(course.epochs), course.best_epoch, self._is_waited_out(self.watch))
+
+
+def _check_batch_norms(plan: Plan, batches: Batches) -> None:
+    """ValueError where a step of one sample meets a batch norm over the batch alone."""
+    if batches.smallest != 1:
+        return
+    for layer in plan.layers:
+        per_unit = layer.batchnorm is not None and plan.parameter[layer.batchnorm.gain].shape == layer.units.shape
+        require(
+            not per_unit,
+            f"the batch norm of layer `{layer.name}` takes statistics of two samples or more, and a step has one",
+        )

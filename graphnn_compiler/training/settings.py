@@ -7,7 +7,7 @@ network.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ from graphnn_compiler.training.sample_weights import Given
 from graphnn_compiler.training.schedules import Constant, Schedule
 from graphnn_compiler.training.stopping import EarlyStopping
 
-Validation: TypeAlias = float | tuple[Any, Any] | Data | None
+Validation: TypeAlias = float | tuple[Any, Any] | Data | str | os.PathLike[str] | None
 """A share of the samples, or inputs and targets of its own."""
 
 
@@ -35,7 +35,7 @@ class Settings:
     * `clip_value`: every slope is cut to -c .. c; then `clip_norm`: all slopes are scaled so that their common
       Euclidean norm is at most c (R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural
       networks", ICML 2013).
-    * `validation`: a share of the samples (0.1), drawn by the seed, or inputs and targets as `evaluate` takes them.
+    * `validation`: a share of the samples (0.1), drawn by the seed, or inputs and targets, or their file.
     * `stop`: early stopping; the best weights are then put back at the end.
     * `weights`: by target, one weight a sample (or a value), a mapping from classes, or "balanced".
     * `frozen`: names of parameters that do not move; `constraints`: by parameter, `NonNegative()`, `KeepSign()` or
@@ -54,7 +54,7 @@ class Settings:
     validation: Validation = None
     stop: EarlyStopping | None = None
     weights: Given | None = None
-    frozen: tuple[str, ...] = ()
+    frozen: Sequence[str] = ()
     constraints: Mapping[str, Constraint] = field(default_factory=dict)
     shuffle: bool = True
     seed: int | None = None

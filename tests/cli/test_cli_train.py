@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -27,7 +28,13 @@ target truth
 loss cost = cross_entropy(label, truth)
 metric acc = accuracy(label, truth)
 """
-HELD = 'gnn 1\ninput x[3] = read("x.npy")\noutput y[1] { from x via all }\ntarget t\nloss cost = mse(y, t)\n'
+HELD = """\
+gnn 1
+input x[3] = read("x.npy")
+output y[1] { from x via all }
+target t = read("t.npy")
+loss cost = mse(y, t)
+"""
 X = np.random.default_rng(0).standard_normal((40, 3))
 TRUTH = (X[:, 0] > 0).astype(np.int64)
 
@@ -90,13 +97,29 @@ def test_curves_without_matplotlib(gnnc: Command, monkeypatch: pytest.MonkeyPatc
     assert result.err.endswith("  = help: pip install 'graphnn-compiler[curves]', or leave --curves out\n")
 
 
+class Terminal(io.StringIO):
+    """A standard error that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_on_a_terminal(gnnc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert main(["train", "fit.gnn", "--data", "d.npz", "--epochs", "2", "-o", "o.gnnz"]) == 0
+    assert "epoch 2 of 2" in terminal.getvalue()
+    assert "wrote o.gnnz (2 epochs: loss " in terminal.getvalue()
+
+
 def test_data_in_the_program(gnnc: Command, folder: Path) -> None:
     np.save("x.npy", X)
-    text = HELD.replace("target t\n", "target t\n").replace("mse(y, t)", "mse(y, t) + l2(y.weights)")
-    (folder / "held.gnn").write_text(text, encoding="utf-8")
-    np.savez("t.npz", t=X[:, :1].reshape(40, 1)[:, 0:1].reshape(40, 1))
-    result = gnnc("train", "held.gnn", "--data", "t.npz", "--epochs", "1", "-o", "o.gnnz")
-    assert result.err.startswith("wrote o.gnnz (1 epoch: loss ")
+    np.save("t.npy", np.ones(1))
+    (folder / "held.gnn").write_text(HELD, encoding="utf-8")
+    result = gnnc("train", "held.gnn", "--epochs", "2", "-o", "o.gnnz", "--log", "l.jsonl")
+    assert result.err.startswith("wrote o.gnnz (2 epochs: loss ")
+    assert json.loads((folder / "l.jsonl").read_text(encoding="utf-8").splitlines()[1])["steps"] == 4
 
 
 # ------------------------------------------------------------------ going on

@@ -127,6 +127,32 @@ def test_a_class_that_is_unknown_is_found_in_mapped_data(tmp_path: Path, monkeyp
         dropped().fit(POINTS, np.load(tmp_path / "truth.npy", mmap_mode="r"))
 
 
+def test_a_file_by_its_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=POINTS, truth=CLASSES)
+    np.savez(tmp_path / "y.npz", x=POINTS, y=CLASSES)
+    np.save(tmp_path / "x.npy", POINTS)
+    one, two = dropped(), dropped()
+    path = tmp_path / "d.npz"
+    assert one.fit(path, epochs=1, validation=str(path)) == two.fit(
+        POINTS, CLASSES, epochs=1, validation=(POINTS, CLASSES)
+    )
+    with pytest.raises(ValueError, match=r"^there is no input `y`; known: `x`$"):
+        one.fit(tmp_path / "y.npz")
+    with pytest.raises(ValueError, match=r"^a file holds inputs and targets: give its name alone$"):
+        one.fit(path, CLASSES)
+    with pytest.raises(ValueError, match=r"x\.npy` is not named as an \.npz file, in which arrays have names$"):
+        one.fit(tmp_path / "x.npy")
+    with pytest.raises(gnn.GnnError, match=r"E201.*there is no file"):
+        one.fit(tmp_path / "none.npz")
+
+
+def test_a_batch_norm_needs_two_samples() -> None:
+    message = r"^the batch norm of layer `h` takes statistics of two samples or more, and a step has one$"
+    with pytest.raises(ValueError, match=message):
+        dropped().fit(POINTS, CLASSES, batch=1)
+    assert dropped().fit(POINTS, CLASSES, batch=22, epochs=1).epochs[0].steps == 1
+
+
 # ------------------------------------------------------------------ what is refused
 
 
