@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 import pytest
 from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
+from pytensor.graph.replace import graph_replace
 from trained import CLASSES, INTERPRETED, POINTS, START, T, X, by_numpy, dropped, linear, steps
 
 import graphnn_compiler as gnn
@@ -176,14 +177,41 @@ def test_weights_of_units() -> None:
     assert net.fit(x, truth, epochs=1, weights={"truth": counts})["loss"][0] == pytest.approx(expected)
 
 
+LOSSES = """\
+gnn 1
+input x[3]
+layer h[2] { from x via all  activation = tanh }
+output number[2] { from h via all as n }
+output chance[2] { from h via all  activation = sigmoid }
+output kind[3] { from h via all  activation = softmax }
+target n
+target c
+target k
+loss a = mse(number, n)
+loss b = mae(number, n)
+loss d = binary_cross_entropy(chance, c)
+loss e = cross_entropy(kind, k) + 0.1 * l1(h.weights) + 0.1 * l2(h.weights)
+"""
+
+
 def test_slopes_of_weighted_losses_pass_finite_differences() -> None:
-    net = dropped()
+    """By the input and by the weights, for weights of samples and weights of values."""
+    net = gnn.build(LOSSES, dtype="float64", mode=INTERPRETED)
     counts = np.linspace(0.1, 2, 5)
+    weights = {"n": np.linspace(0, 1, 10).reshape(5, 2), "c": counts, "k": counts}
+    targets = {"n": T[:5], "c": (T[:5] > 0).astype(float), "k": CLASSES[:5]}
+    matrix = net.parameters["h.x.weights"]
 
-    def cost(points: pt.TensorVariable) -> pt.TensorVariable:
-        return net.objectives(["cost"], points, CLASSES[:5], False, {"truth": pt.constant(counts)})[0]
+    def losses(points: pt.TensorVariable) -> pt.TensorVariable:
+        given = {name: pt.constant(array) for name, array in weights.items()}
+        return pt.stack(net.objectives(["a", "b", "d", "e"], points, targets, False, given))
 
-    verify_grad(cost, [POINTS[:5]], rng=np.random.default_rng(0), mode=INTERPRETED, abs_tol=1e-6, rel_tol=1e-6)
+    def by_weights(values: pt.TensorVariable) -> pt.TensorVariable:
+        return graph_replace(losses(pt.constant(POINTS[:5])), {matrix: values}, strict=True)
+
+    random = np.random.default_rng(0)
+    verify_grad(losses, [POINTS[:5]], rng=random, mode=INTERPRETED, abs_tol=1e-6, rel_tol=1e-6)
+    verify_grad(by_weights, [matrix.get_value()], rng=random, mode=INTERPRETED, abs_tol=1e-6, rel_tol=1e-6)
 
 
 WRONG: list[tuple[dict[str, object], str]] = [
