@@ -12,7 +12,7 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pytensor
@@ -43,6 +43,9 @@ from graphnn_compiler.evaluation.batches import batches
 from graphnn_compiler.evaluation.measuring import Measured, Parts, joined, measure, parts_of
 from graphnn_compiler.evaluation.reports import report
 from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Layer, Parameter, Plan, Target
+
+if TYPE_CHECKING:
+    from graphnn_compiler.training import History
 
 Variable: TypeAlias = Any
 """A PyTensor variable; PyTensor ships no complete types."""
@@ -163,7 +166,7 @@ class Network:
         Gradients flow to the inputs and to `parameters`. In training, dropout draws masks and batch norms take the
         statistics of the batch: give `net.state_updates(..)` of what is compiled to `pytensor.function`.
         """
-        applied = self._applied(inputs, training)
+        applied = self.applied(inputs, training)
         results = {name: applied.value(name) for name in self.outputs}
         return next(iter(results.values())) if len(results) == 1 else results
 
@@ -174,14 +177,20 @@ class Network:
 
         KeyError for an unknown name.
         """
-        return self._objectives([name], inputs, targets, training)[0]
+        return self.objectives([name], inputs, targets, training)[0]
 
     def loss(self, inputs: Variables = None, targets: Variables = None, training: bool = True) -> Variable:
         """The sum of all losses as a variable of shape (); see `symbolic` for training. ValueError if there is none."""
         names = [goal.name for goal in self.plan.objectives if goal.kind == "loss"]
         if not names:
             raise ValueError("the network declares no loss")
-        return reduce(add, self._objectives(names, inputs, targets, training))
+        return reduce(add, self.objectives(names, inputs, targets, training))
+
+    def fit(self, inputs: Any = None, targets: Any = None, **options: Any) -> History:
+        """Train the parameters in place: data as in `evaluate`, options and result as in `training.fit`."""
+        from graphnn_compiler.training import fit
+
+        return fit(self, inputs, targets, **options)
 
     @staticmethod
     def state_updates(*variables: Variable) -> dict[Variable, Variable]:
@@ -191,16 +200,20 @@ class Network:
         """
         return random_updates(variables) | running_updates(variables)
 
-    def _objectives(self, names: list[str], inputs: Variables, targets: Variables, training: bool) -> list[Variable]:
+    def objectives(
+        self, names: list[str], inputs: Variables, targets: Variables, training: bool, weights: Variables = None
+    ) -> list[Variable]:
+        """Several losses and metrics of one application; `weights`, by target, say what each sample counts in them."""
         goals = {goal.name: goal for goal in self.plan.objectives}
         for name in names:
             if name not in goals:
                 raise KeyError(unknown("loss or metric", name, goals))
-        applied = self._applied(inputs, training)
+        applied = self.applied(inputs, training)
         compared = self._target_variables(targets)
-        return [scalar(goals[name].value, applied, self._parameters, compared) for name in names]
+        return [scalar(goals[name].value, applied, self._parameters, compared, weights) for name in names]
 
-    def _applied(self, inputs: Variables, training: bool) -> Applied:
+    def applied(self, inputs: Variables, training: bool) -> Applied:
+        """The variables of every layer, inside the network's own layout; `symbolic` gives the outputs."""
         given = by_name(inputs, self.inputs, self._input_defaults, "input")
         variables: dict[str, Variable] = dict(self._input_defaults)
         for node in self.plan.inputs:
@@ -244,7 +257,7 @@ class Network:
         """
         new: dict[str, NDArray] = {}
         for given, value in changes.items():
-            name = self._full_name(given)
+            name = self.parameter_name(given)
             if name in new:
                 raise ValueError(f"parameter `{name}` is given twice")
             if isinstance(value, Mapping):
@@ -289,7 +302,8 @@ class Network:
         current = {name: self._parameters[name].get_value for name in clause.weights.parameters}
         return Edges(self.plan, self.plan.layer[layer], clause, current)
 
-    def _full_name(self, name: str) -> str:
+    def parameter_name(self, name: str) -> str:
+        """The full name of a parameter: `layer.weights` is short for its only clause's. KeyError for no name."""
         if name in self._parameters:
             return name
         place, _, kind = name.rpartition(".")
@@ -358,7 +372,7 @@ class Network:
         if key not in self._functions:
             x = {name: self._argument(name, array) for name, array in inputs.items()}
             y = {name: self._argument(name, array) for name, array in targets.items()}
-            applied = self._applied(x, training=False)
+            applied = self.applied(x, training=False)
             if wanted == "outputs":
                 results = [applied.value(name) for name in self.outputs]
             else:

@@ -34,7 +34,7 @@ from graphnn_compiler.source import Source
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 DATA = Path(__file__).parent / "docs_data"
-PAGES = ("language.md", "python-api.md", "evaluation.md", "python-builder.md", "saved-models.md")
+PAGES = ("language.md", "python-api.md", "training.md", "evaluation.md", "python-builder.md", "saved-models.md")
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<notes>[^\n]+) -->\n)?^```(?P<kind>\w+)(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.M | re.S
@@ -85,6 +85,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(tmp_path / "features.npz", f=np.ones((len(names), 3)), keys=np.array(names))
     ends = {end: np.array([pair[k] for pair in km]) for k, end in enumerate(("source", "target"))}
     np.savez(tmp_path / "roads.npz", **ends, km=np.array(list(km.values())))
+    np.savez(tmp_path / "flowers.npz", x=np.random.default_rng(0).standard_normal((150, 4)), truth=np.arange(150) % 3)
     graph = networkx.DiGraph()
     graph.add_edges_from((source, target, {"km": length}) for (source, target), length in km.items())
     networkx.write_graphml(graph, tmp_path / "roads.graphml")
@@ -119,7 +120,7 @@ def save_programs(page: str, folder: Path) -> None:
 # ------------------------------------------------------------------ commands and Python
 
 
-@pytest.mark.parametrize("page", ["language.md", "saved-models.md", "evaluation.md"])
+@pytest.mark.parametrize("page", ["language.md", "saved-models.md", "training.md", "evaluation.md"])
 def test_commands_succeed(page: str, folder: Path) -> None:
     save_programs(page, folder)
     commands = [line for block in blocks(page) if block.kind == "sh" for line in block.text.splitlines()]

@@ -27,7 +27,9 @@ from graphnn_compiler.diagnostics import Problem, listed, size_text
 from graphnn_compiler.topology.npy import CHUNK_BYTES, npy_header, stored_member, write_npy
 
 FORMAT = "gnnz"
-FORMAT_VERSION = 1
+PLAIN_VERSION, TRAINING_VERSION = 1, 2
+"""Format versions: of a model, and of one with the state of a training, which releases before it cannot read."""
+
 _MANIFEST = "manifest.json"
 _MANIFEST_DIGEST = "manifest.sha256"
 _MAX_MANIFEST_BYTES = 64 << 20
@@ -38,11 +40,15 @@ _DTYPES = frozenset({"|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u
 
 @dataclass(frozen=True)
 class Contents:
-    """What an archive holds: the `plan` and `values` objects of its manifest, and the arrays that they refer to."""
+    """What an archive holds: the `plan` and `values` objects of its manifest, and the arrays that they refer to.
+
+    `training` is the object of a training's state, None in an archive without.
+    """
 
     plan: object
     values: object
     arrays: tuple[NDArray, ...]
+    training: object = None
 
 
 # ------------------------------------------------------------------ writing
@@ -69,11 +75,13 @@ def write_container(stream: BinaryIO, encoded: Encoded) -> None:
         entries = [_write_array(container, f"{k}.npy", array) for k, array in enumerate(encoded.arrays)]
         manifest = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": PLAIN_VERSION if encoded.training is None else TRAINING_VERSION,
             "plan": encoded.plan,
             "values": encoded.values,
             "arrays": entries,
         }
+        if encoded.training is not None:
+            manifest["training"] = encoded.training
         text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
         if len(text) > _MAX_MANIFEST_BYTES:
             raise ValueError(f"its manifest would take {size_text(len(text))}")
@@ -103,15 +111,16 @@ def read_container(stream: BinaryIO, max_bytes: int) -> Contents:
             raise Problem("E531", f"it is a zip file, but no saved model: it has no member `{_MANIFEST}`")
         text = _read_text(container, members, _MANIFEST, _MAX_MANIFEST_BYTES)
         manifest = Fields(parse_json(text), "the manifest")
-        _check_version(manifest)
+        version = _checked_version(manifest)
         if _read_text(container, members, _MANIFEST_DIGEST, 64) != hashlib.sha256(text).hexdigest().encode():
             raise Problem("E535", f"`{_MANIFEST}` does not have the SHA-256 digest that `{_MANIFEST_DIGEST}` says")
         with manifest:
             contents = manifest.take("plan"), manifest.take("values")
             expected = [_Entry.of(fields) for fields in manifest.objects("arrays")]
+            training = manifest.take("training") if version == TRAINING_VERSION else None
         _check_expected(expected, members, max_bytes)
         arrays = tuple(_read_array(container, members[f"{k}.npy"], entry) for k, entry in enumerate(expected))
-    return Contents(*contents, arrays)
+    return Contents(*contents, arrays, training)
 
 
 # Beside its own, `zipfile` lets through what odd offsets, names that cannot be decoded and unknown features cause.
@@ -158,16 +167,17 @@ def _read_text(container: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], 
         return container.read(members[name])
 
 
-def _check_version(manifest: Fields) -> None:
+def _checked_version(manifest: Fields) -> int:
     if manifest.take("format") != FORMAT:
         raise Problem("E531", f"its manifest does not say that it is of the format `{FORMAT}`")
     version = manifest.integer("format_version", low=1)
-    if version > FORMAT_VERSION:
+    if version > TRAINING_VERSION:
         raise Problem(
             "E532",
-            f"it has format version {version}, and this release reads versions up to {FORMAT_VERSION}",
+            f"it has format version {version}, and this release reads versions up to {TRAINING_VERSION}",
             help="upgrade graphnn-compiler, or save the model again with this release",
         )
+    return version
 
 
 @dataclass(frozen=True)

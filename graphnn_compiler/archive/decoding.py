@@ -14,6 +14,7 @@ from graphnn_compiler.archive.container import Contents
 from graphnn_compiler.archive.encoding import MAX_DEPTH
 from graphnn_compiler.archive.fields import Fields, broken
 from graphnn_compiler.archive.references import ReadArrays
+from graphnn_compiler.archive.training_state import TrainingState, decode_state
 from graphnn_compiler.diagnostics import Problem
 from graphnn_compiler.topology.comparisons import COMPARISONS
 from graphnn_compiler.topology.csr import Csr
@@ -60,8 +61,11 @@ from graphnn_compiler.topology.plan import (
 _SEEDS = 2**64
 
 
-def decode(contents: Contents) -> tuple[Plan, dict[str, NDArray]]:
-    """The plan and the values by parameter name, in the order of the plan's parameters where they have one."""
+def decode(contents: Contents) -> tuple[Plan, dict[str, NDArray], TrainingState | None]:
+    """The plan and the values by parameter name, in the order of the plan's parameters where they have one.
+
+    The state of a training is the third, None where there is none.
+    """
     arrays = ReadArrays(contents.arrays)
     with Fields(contents.plan, "the plan") as it:
         plan = Plan(
@@ -77,8 +81,9 @@ def decode(contents: Contents) -> tuple[Plan, dict[str, NDArray]]:
     references = Fields(contents.values, "the values")
     with references:
         values = {it.name: arrays.required(references, it.name) for it in plan.parameters}
+    state = None if contents.training is None else decode_state(contents.training, arrays)
     arrays.refuse_unused()
-    return plan, values
+    return plan, values, state
 
 
 # ------------------------------------------------------------------ layers

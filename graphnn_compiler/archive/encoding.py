@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -60,10 +60,16 @@ class Encoded:
     plan: _Json
     values: _Json
     arrays: tuple[NDArray, ...]
+    training: _Json | None = None
 
 
-def encode(plan: Plan, values: Mapping[str, NDArray]) -> Encoded:
-    """A plan and its values; ValueError where a number is not finite or an expression nested too deeply."""
+def encode(
+    plan: Plan, values: Mapping[str, NDArray], training: Callable[[WrittenArrays], _Json] | None = None
+) -> Encoded:
+    """A plan and its values; ValueError where a number is not finite or an expression nested too deeply.
+
+    `training` makes the section of a training's state, with the table that its arrays go to.
+    """
     table = WrittenArrays()
     data = {
         "edition": operator.index(plan.edition),
@@ -81,7 +87,8 @@ def encode(plan: Plan, values: Mapping[str, NDArray]) -> Encoded:
         "provenance": _provenance(plan.provenance),
     }
     references = {name: table.reference(array) for name, array in values.items()}
-    return Encoded(data, references, tuple(table.arrays))
+    section = None if training is None else training(table)
+    return Encoded(data, references, tuple(table.arrays), section)
 
 
 def _real(value: float) -> float:

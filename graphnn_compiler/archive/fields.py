@@ -100,6 +100,9 @@ class Fields:
             raise broken(f"{self.place}, field `{name}`", "is not finite")
         return value
 
+    def optional_number(self, name: str) -> float | None:
+        return None if self._is_null(name) else self.number(name)
+
     def integer(self, name: str, low: int = 0, high: int = INT64_MAX) -> int:
         return _bounded(self._typed(name, int, "an integer"), low, high, f"{self.place}, field `{name}`")
 
@@ -116,6 +119,11 @@ class Fields:
 
     def has(self, name: str) -> bool:
         return name in self._left
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that are not taken yet."""
+        return tuple(self._left)
 
     def optional_items(self, name: str) -> list[object] | None:
         return None if self._is_null(name) else self.items(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from functools import partial
 from typing import BinaryIO
 
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from graphnn_compiler.archive.container import read_container, write_container
 from graphnn_compiler.archive.decoding import decode
 from graphnn_compiler.archive.encoding import encode
+from graphnn_compiler.archive.training_state import TrainingState, encode_state
 from graphnn_compiler.diagnostics import Problem
 from graphnn_compiler.files import replace_file
 from graphnn_compiler.topology.plan import Plan
@@ -24,14 +26,18 @@ from graphnn_compiler.topology.verification import verify
 DEFAULT_MAX_BYTES = 16 << 30
 
 
-def save(path: str | os.PathLike[str], plan: Plan, values: Mapping[str, NDArray]) -> None:
+def save(
+    path: str | os.PathLike[str], plan: Plan, values: Mapping[str, NDArray], state: TrainingState | None = None
+) -> None:
     """Write a plan and the values of its parameters; the same plan and values give the same bytes.
+
+    With the state of a training the file is a checkpoint: a model that a training can go on from.
 
     The file appears whole or not at all. Raises `Problem`: E542 where it cannot be written, E543 where the plan or
     its values could not be loaded again.
     """
     try:
-        encoded = encode(plan, values)
+        encoded = encode(plan, values, None if state is None else partial(encode_state, state))
         verify(plan, values)
         replace_file(path, lambda stream: write_container(stream, encoded))
     except ValueError as error:
@@ -41,7 +47,14 @@ def save(path: str | os.PathLike[str], plan: Plan, values: Mapping[str, NDArray]
 
 
 def load(path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES) -> tuple[Plan, dict[str, NDArray]]:
-    """Read a plan and the values of its parameters, by name, as `save` wrote them.
+    """Read a plan and the values of its parameters, by name, as `save` wrote them; see `load_checkpoint`."""
+    return load_checkpoint(path, max_bytes=max_bytes)[:2]
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES
+) -> tuple[Plan, dict[str, NDArray], TrainingState | None]:
+    """A plan, the values of its parameters, and the state of a training where the file holds one.
 
     No more than `max_bytes` of arrays are read, and nothing is allocated for what the file does not hold. Raises
     `Problem`, E530 to E541, for anything that is not a sound archive; its message names the file.
@@ -49,12 +62,12 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES) ->
     try:
         with _opened(path) as stream:
             contents = read_container(stream, max_bytes)
-        plan, values = decode(contents)
+        plan, values, state = decode(contents)
         _verify(plan, values)
     except Problem as problem:
         message = f"`{os.fspath(path)}` cannot be loaded: {problem.message}"
         raise Problem(problem.code, message, help=problem.help, notes=problem.notes) from problem
-    return plan, values
+    return plan, values, state
 
 
 def _opened(path: str | os.PathLike[str]) -> BinaryIO:

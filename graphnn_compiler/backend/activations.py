@@ -30,6 +30,7 @@ UNITS, CHANNELS = 0, 2
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 LAYER_NORM_EPSILON = 1e-5
+_OF_DROPOUT = ".dropout"
 
 
 def constant(value: float, like: Tensor) -> Tensor:
@@ -156,12 +157,20 @@ class Drops:
 
 def random_state(seed: int, name: str) -> Tensor:
     """A shared random generator that depends on the seed and the name of its use, not on the order of uses."""
-    digest = hashlib.sha256(f"dropout:{name}".encode()).digest()
-    entropy = [seed % 2**64, *np.frombuffer(digest, dtype="<u4").tolist()]
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
-    state = pytensor.shared(generator, name=f"{name}.dropout")
+    state = pytensor.shared(_generator(seed, name), name=f"{name}{_OF_DROPOUT}")
     state.tag.of_dropout = True
     return state
+
+
+def reseed(state: Tensor, seed: int) -> None:
+    """Let a random state begin as it would with another seed."""
+    state.set_value(_generator(seed, state.name.removesuffix(_OF_DROPOUT)))
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"dropout:{name}".encode()).digest()
+    entropy = [seed % 2**64, *np.frombuffer(digest, dtype="<u4").tolist()]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
 
 def random_updates(variables: Iterable[Tensor]) -> dict[Tensor, Tensor]:

@@ -31,6 +31,7 @@ def samples_of(
     missing: Missing | None = None,
     targets: bool | None = None,
     learn_classes: bool = False,
+    mapped: bool = False,
 ) -> Samples:
     """What the files hold, as `read_samples`; UsageError for options that they have no use for."""
     files = [split_name(plan, name)[1] for name in names]
@@ -47,4 +48,6 @@ def samples_of(
     if missing == "drop" and len(files) > 1:
         message = "`--missing drop` leaves samples out of one file, and --data names several"
         raise UsageError(message, help="put the columns into one table, or name another policy")
-    return read_samples(plan, names, index=index, missing=missing, targets=targets, learn_classes=learn_classes)
+    return read_samples(
+        plan, names, index=index, missing=missing, targets=targets, learn_classes=learn_classes, mapped=mapped
+    )

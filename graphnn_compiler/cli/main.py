@@ -63,6 +63,7 @@ def _run(argv: list[str]) -> int:
         return FINE
     if rest:
         raise _unknown_argument(rest[0], parsers.commands[arguments.command])
+    arguments.words = argv
     return _dispatch(arguments)
 
 
@@ -80,6 +81,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from graphnn_compiler.cli.evaluate import evaluate as command
         case "predict":
             from graphnn_compiler.cli.predict import predict as command
+        case "train":
+            from graphnn_compiler.cli.train import train as command
         case "why":
             from graphnn_compiler.cli.why import why as command
         case "inspect":

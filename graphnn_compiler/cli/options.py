@@ -11,9 +11,10 @@ from typing import NoReturn
 
 from graphnn_compiler import __version__
 from graphnn_compiler.cli.output import UsageError
+from graphnn_compiler.cli.train_options import add_train_options
 from graphnn_compiler.diagnostics import did_you_mean
 
-LATER_COMMANDS = frozenset({"new", "train", "graph", "diff", "lsp"})
+LATER_COMMANDS = frozenset({"new", "graph", "diff", "lsp"})
 """Parts of the language's design that this version does not have."""
 
 FORMS = ("ast", "model", "plan", "python", "npz")
@@ -50,6 +51,7 @@ def build_parsers() -> Parsers:
         "check": "say what is wrong with programs and their data",
         "fmt": "write programs in their canonical form",
         "build": "compile a program to a saved model, or show a stage of it",
+        "train": "fit the parameters of a model to data",
         "run": "compute the outputs of a model from arrays",
         "evaluate": "compute the losses and metrics of a model on data",
         "predict": "write what a model says of data, with keys and class names",
@@ -62,6 +64,9 @@ def build_parsers() -> Parsers:
     _add_check(made["check"])
     _add_fmt(made["fmt"])
     _add_build(made["build"])
+    add_train_options(made["train"])
+    _add_data(made["train"])
+    _add_settings(made["train"])
     _add_run(made["run"])
     _add_evaluate(made["evaluate"])
     _add_predict(made["predict"])
@@ -126,6 +131,11 @@ def _add_predict(parser: Parser) -> None:
 
 def _add_samples(parser: Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a saved model (.gnnz) or a program, - for standard input")
+    _add_data(parser)
+    parser.add_argument("--batch-size", metavar="N", type=_batch_size, help="how many samples are computed at a time")
+
+
+def _add_data(parser: Parser) -> None:
     parser.add_argument(
         "--data", metavar="IN", action="append", default=[],
         help="an .npz of arrays by name, an .npy, a SciPy sparse matrix, or a .csv, .tsv or .parquet table whose "
@@ -136,7 +146,6 @@ def _add_samples(parser: Parser) -> None:
         "--missing", metavar="POLICY", type=_missing,
         help="of missing cells of a table: mean (of the column, in this file), zero, or drop (the sample)",
     )  # fmt: skip
-    parser.add_argument("--batch-size", metavar="N", type=_batch_size, help="how many samples are computed at a time")
 
 
 def _add_inspect(parser: Parser) -> None:

@@ -107,11 +107,16 @@ def compiled(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mapping[st
     return resolution.plan, resolution.values
 
 
-def plan_of_model(name: str, arguments: argparse.Namespace) -> tuple[Plan, Mapping[str, NDArray]]:
-    """The plan and values of a saved model, or of a program that is built now."""
+def plan_of_model(
+    name: str, arguments: argparse.Namespace, seed_is_of_training: bool = False
+) -> tuple[Plan, Mapping[str, NDArray]]:
+    """The plan and values of a saved model, or of a program that is built now.
+
+    A saved model takes no options of a build; `--seed` is one unless it is of a training too.
+    """
     if name == STDIN or not _is_saved(name):
         return compiled(name, arguments)
-    given = ["seed", "dtype", "max_edges", "max_bytes"]
+    given = [*([] if seed_is_of_training else ["seed"]), "dtype", "max_edges", "max_bytes"]
     options = ["-p"] * bool(arguments.params) + [
         f"--{it.replace('_', '-')}" for it in given if vars(arguments)[it] is not None
     ]

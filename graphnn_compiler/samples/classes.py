@@ -19,13 +19,21 @@ from graphnn_compiler.topology.plan import Plan, Target
 _MISSING = -1
 
 
-def with_learned_classes(plan: Plan, targets: Mapping[str, NDArray]) -> Plan:
-    """The plan with the sorted distinct values of a class target as its names, where it has neither names nor data.
+def with_learned_classes(plan: Plan, targets: Mapping[str, NDArray]) -> tuple[Plan, list[str]]:
+    """The plan with the sorted distinct values of a class target as its names, and what was learned in words.
+
+    A target that has names or data keeps what it has.
 
     Whole numbers 0 .. C-1 stay class numbers. Problem E282 where there are fewer or more classes than the network has.
     """
     learned = tuple(_learned(target, targets.get(target.name)) for target in plan.targets)
-    return plan if learned == plan.targets else replace(plan, targets=learned)
+    new = [now for before, now in zip(plan.targets, learned, strict=True) if now is not before]
+    notes = [f"the classes of `{it.name}` are {_names(it)}, in this order" for it in new]
+    return replace(plan, targets=learned) if new else plan, notes
+
+
+def _names(target: Target) -> str:
+    return listed([f"`{one}`" for one in ([] if target.classes is None else target.classes.tolist())], 5)
 
 
 def _learned(target: Target, values: NDArray | None) -> Target:

@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from numpy.typing import NDArray
 
-from graphnn_compiler.arguments import check_batches, target_array, value_array
+from graphnn_compiler.arguments import check_batches, check_shape, target_array, value_array
 from graphnn_compiler.diagnostics import Problem, did_you_mean, listed
 from graphnn_compiler.samples.classes import with_learned_classes
 from graphnn_compiler.samples.tables import TABLES, Missing, is_table, read_table
-from graphnn_compiler.topology.plan import Plan
+from graphnn_compiler.topology.plan import Input, Plan, Target
 from graphnn_compiler.topology.readers.arrays import ArrayFile, open_arrays
 from graphnn_compiler.topology.readers.matrices import densified, sparse_matrix
 
@@ -75,18 +76,20 @@ def read_samples(
     missing: Missing | None = None,
     targets: bool | None = None,
     learn_classes: bool = False,
+    mapped: bool = False,
 ) -> Samples:
     """What the files hold for the inputs and targets of a plan.
 
     `index` is the column of a table that labels samples; `missing` says what becomes of missing cells of a table.
     `targets`: whether all of them are needed (True), are left aside (False), or are needed if there is any (None).
-    With `learn_classes`, class targets without names take theirs from the values found (`with_learned_classes`).
+    With `mapped`, large arrays of an `.npz` are mapped into memory, and only their shapes are looked at. With
+    `learn_classes`, class targets without names take theirs from the values found (`with_learned_classes`).
     Raises Problem: E280 to E288, and what readers say of a file.
     """
     found = _Found()
     for given in files:
         only, file = split_name(plan, given)
-        _read_file(plan, found, file, only, index, missing)
+        _read_file(plan, found, file, only, index, missing, mapped)
     inputs = {node.name: found.arrays[node.name] for node in plan.inputs if node.name in found.arrays}
     wanted = {it.name: found.arrays[it.name] for it in plan.targets if it.name in found.arrays}
     _require("input", [node.name for node in plan.inputs if node.default is None], inputs)
@@ -94,13 +97,15 @@ def read_samples(
         wanted = {}
     elif wanted or targets:
         _require("target", [target.name for target in plan.targets if target.default is None], wanted)
-    plan = with_learned_classes(plan, wanted) if learn_classes else plan
+    if learn_classes:
+        plan, learned = with_learned_classes(plan, wanted)
+        found.notes += learned
     _check_fit(plan, inputs, wanted, with_targets=bool(wanted or targets))
     return Samples(plan, inputs, wanted, found.labels, index, tuple(found.notes))
 
 
 def _read_file(
-    plan: Plan, found: _Found, file: str, only: str | None, index: str | None, missing: Missing | None
+    plan: Plan, found: _Found, file: str, only: str | None, index: str | None, missing: Missing | None, mapped: bool
 ) -> None:
     path = Path(file)
     if is_table(path):
@@ -120,7 +125,7 @@ def _read_file(
         found.add(only, arrays.load(_only_array(arrays, only)), file)
     else:
         for member in _known(plan, arrays):
-            found.add(member, arrays.load(member), file)
+            found.add(member, arrays.map(member) if mapped else arrays.load(member), file)
 
 
 def _known(plan: Plan, file: ArrayFile) -> tuple[str, ...]:
@@ -174,17 +179,32 @@ def _check_fit(plan: Plan, inputs: Arrays, targets: Arrays, *, with_targets: boo
     for node in plan.inputs:
         if node.name in inputs:
             with _fitting():
-                value_array(f"input `{node.name}`", inputs[node.name], node.units.shape, plan.dtype)
+                _check_input(plan, node, inputs[node.name])
         samples |= _batch(node.name, inputs.get(node.name, node.default), len(node.units.shape))
     for target in plan.targets if with_targets else ():
         if target.name in targets:
             with _fitting():
-                target_array(plan, target, targets[target.name])
+                _check_target(plan, target, targets[target.name])
         samples |= _batch(target.name, targets.get(target.name, target.default), len(target.shape))
     try:
         check_batches(samples)
     except ValueError as error:
         raise Problem("E283", str(error), help="the first axis of arrays with one more axis is the batch") from None
+
+
+def _check_input(plan: Plan, node: Input, array: NDArray) -> None:
+    label = f"input `{node.name}`"
+    if isinstance(array, np.memmap):  # whoever uses it looks at what it holds
+        check_shape(label, array.shape, node.units.shape)
+    else:
+        value_array(label, array, node.units.shape, plan.dtype)
+
+
+def _check_target(plan: Plan, target: Target, array: NDArray) -> None:
+    if isinstance(array, np.memmap):
+        check_shape(f"target `{target.name}`", array.shape, target.shape)
+    else:
+        target_array(plan, target, array)
 
 
 def _batch(name: str, array: NDArray | None, sample_ndim: int) -> dict[str, int]:

@@ -20,6 +20,7 @@ WITHOUT_BAD_PROGRAM: dict[str, str] = {
         [f"E{number}" for number in range(280, 289)],
         "about the arrays that a command of a built network is given: tests/cli",
     ),
+    **dict.fromkeys(["E544", "E545", "E546"], "about a training, which no program text shows: tests/training"),
     "E550": "about an operation that a target lacks, and both have all there are: tests/backend/test_printed_text.py",
     "E552": "about a library that is not installed, as all are in tests: tests/evaluation/test_measuring.py",
     "E551": "about a matrix of more than 2,147,483,647 entries: tests/backend/test_printed_text.py",

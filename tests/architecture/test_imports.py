@@ -22,13 +22,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edges": {"diagnostics", "topology"},
     "evaluation": {"diagnostics", "topology", "backend"},
     "samples": {"diagnostics", "topology", "arguments"},
-    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation"},
+    # a network is given to training by its own method, and is known there to type checkers alone
+    "training": {"diagnostics", "topology", "backend", "arguments", "archive", "evaluation"},
+    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation", "training"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
-    | {"network", "archive", "samples", "evaluation", "compiler", "api", ""},
+    | {"network", "training", "archive", "samples", "evaluation", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
     "": {"source", "diagnostics", "building", "network", "api"},
 }
@@ -60,7 +62,8 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # the text of programs
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
-    "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "samples", "cli"),
+    "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "samples", "cli")
+    + ("training",),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices; correlations
     "scipy": ("topology", "backend", "edges", "evaluation.scores"),
@@ -72,7 +75,11 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
-    "pytensor": ("backend", "network"),
+    "pytensor": ("backend", "training", "network"),
+    # progress on a terminal
+    "rich": ("cli.progress",),
+    # pictures of curves, where it is installed
+    "matplotlib": ("cli.curves",),
     # the loops behind the sparse products, the functions of one number, and what loops are translated to
     "numba": ("backend.kernels", "backend.float32"),
     "llvmlite": ("backend.kernels",),
@@ -81,6 +88,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
 
 STANDARD = frozenset(sys.stdlib_module_names)
 NOT_AT_IMPORT = {"pytensor", "sklearn", "networkx", "numpy", "pyarrow", "numba", "llvmlite", "scipy", "lark"}
+NOT_AT_IMPORT |= {"rich", "matplotlib"}
 
 
 def layer(name: str) -> str:

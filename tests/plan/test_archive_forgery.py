@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 import sample_plans as s
 from forgeries import Forgery, refusal
 
-from graphnn_compiler.archive import load, save
+from graphnn_compiler.archive import TrainingState, load, load_checkpoint, save
 from graphnn_compiler.archive.encoding import MAX_DEPTH
+from graphnn_compiler.diagnostics import Problem
 from graphnn_compiler.topology.npy import npy_header
 
 PLAN = s.every_node()
@@ -40,7 +42,7 @@ def test_sealed_anew_is_sound(tmp_path: Path, forgery: Forgery) -> None:
 
 
 def test_future_version(tmp_path: Path, forgery: Forgery) -> None:
-    forgery.manifest = {"format": "gnnz", "format_version": 2, "something": "else"}
+    forgery.manifest = {"format": "gnnz", "format_version": 3, "something": "else"}
     problem = refusal(tmp_path, forgery.sealed())
     assert problem.code == "E532"
     assert problem.help is not None
@@ -205,6 +207,66 @@ def test_nested_expression(tmp_path: Path, forgery: Forgery) -> None:
     problem = refusal(tmp_path, forgery.sealed())
     assert problem.code == "E537"
     assert "nested" in problem.message
+
+
+# ------------------------------------------------------------------ the state of a training
+
+STATE = TrainingState(
+    epoch=2, batch=1, samples=8, step=9, best_epoch=1, best=0.5, settings={"seed": "0"},
+    arrays={"sums": np.arange(2.0), "state:time": np.array(9, dtype=np.int64)},
+)  # fmt: skip
+SECTION = ("training",)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Forgery:
+    save(tmp_path / "c.gnnz", PLAN, s.values_of(PLAN), STATE)
+    return Forgery((tmp_path / "c.gnnz").read_bytes())
+
+
+def test_a_state_comes_back(tmp_path: Path, checkpoint: Forgery, good: bytes) -> None:
+    (tmp_path / "m.gnnz").write_bytes(checkpoint.sealed())
+    plan, _, state = load_checkpoint(tmp_path / "m.gnnz")
+    assert s.same(plan, PLAN)
+    assert state is not None
+    assert {**vars(state), "arrays": None} == {**vars(STATE), "arrays": None}
+    assert {name: array.tolist() for name, array in state.arrays.items()} == {"sums": [0, 1], "state:time": 9}
+    assert s.same(load(tmp_path / "m.gnnz")[0], PLAN)
+    (tmp_path / "m.gnnz").write_bytes(good)
+    assert load_checkpoint(tmp_path / "m.gnnz")[2] is None
+    assert (checkpoint.manifest["format_version"], Forgery(good).manifest["format_version"]) == (2, 1)
+
+
+FORGED_STATES: dict[str, tuple[Callable[[Forgery], object], str]] = {
+    "in a file of version 1": (_set("format_version", to=1), "E537"),
+    "none in a file of version 2": (lambda f: f.manifest.pop("training"), "E537"),
+    "null": (_set(*SECTION, to=None), "E537"),
+    "list": (_set(*SECTION, to=[]), "E537"),
+    "newer": (_set(*SECTION, "version", to=2), "E537"),
+    "count": (_set(*SECTION, "step", to=-1), "E537"),
+    "fraction": (_set(*SECTION, "epoch", to=1.5), "E537"),
+    "best": (_set(*SECTION, "best", to="0.5"), "E537"),
+    "settings": (_set(*SECTION, "settings", "seed", to=0), "E537"),
+    "unknown field": (_set(*SECTION, "more", to=1), "E537"),
+    "missing field": (lambda f: f.manifest["training"].pop("samples"), "E537"),
+    "array that is none": (_set(*SECTION, "arrays", "sums", to=3), "E537"),
+    "array out of range": (_set(*SECTION, "arrays", "sums", "array", to=10**6), "E537"),
+    "array that nothing refers to": (lambda f: f.manifest["training"]["arrays"].pop("sums"), "E537"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED_STATES)
+def test_forged_state(tmp_path: Path, checkpoint: Forgery, name: str) -> None:
+    change, code = FORGED_STATES[name]
+    change(checkpoint)
+    assert refusal(tmp_path, checkpoint.sealed()).code == code
+
+
+def test_a_best_score_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(Problem) as caught:
+        save(tmp_path / "c.gnnz", PLAN, s.values_of(PLAN), replace(STATE, best=float("nan")))
+    assert caught.value.code == "E543"
+    assert not (tmp_path / "c.gnnz").exists()
 
 
 def test_digest_of_the_manifest(tmp_path: Path, forgery: Forgery) -> None:

@@ -296,7 +296,8 @@ def test_a_table_of_thousands_of_columns(folder: Path) -> None:
     ],
 )
 def test_names_of_classes_are_learned(given: np.ndarray, names: list | None, codes: list[int]) -> None:
-    plan = with_learned_classes(plan_of(PLAIN), {"kind": given})
+    plan, notes = with_learned_classes(plan_of(PLAIN), {"kind": given})
+    assert len(notes) == (names is not None)
     verify(plan)
     (target,) = plan.targets
     assert (target.classes is None) == (names is None)
@@ -310,6 +311,7 @@ def test_names_are_learned_from_a_table_where_that_is_asked_for(folder: Path) ->
     assert found.plan.targets[0].classes is not None
     assert found.plan.targets[0].classes.tolist() == ["sick", "well"]
     assert found.targets["kind"].tolist() == ["well", "sick"]
+    assert "the classes of `kind` are `sick`, `well`, in this order" in found.notes
 
 
 def test_another_number_of_classes_than_the_network_has() -> None:

@@ -8,6 +8,7 @@ what the arrays mean.
 from __future__ import annotations
 
 import math
+import struct
 import tokenize
 import warnings
 import zipfile
@@ -29,6 +30,10 @@ from graphnn_compiler.topology.readers.files import fingerprint, opened
 MAX_BYTES = 16 << 30
 """More bytes than this in one array are an error, whatever the file says."""
 
+MAPPED_FROM_BYTES = 64 << 20
+"""Arrays smaller than this are loaded where mapping was asked for: that is as good, and checks all of them."""
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip member: signature, .., length of the name, of the extra field
 _MAGIC = b"\x93NUMPY"
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _BROKEN = (
@@ -64,6 +69,42 @@ class ArrayFile:
                 entry = archive.getinfo(f"{name}.npy")
                 with archive.open(entry) as member:
                     return _read_array(member, entry.file_size, self.shown, name)  # type: ignore[arg-type]
+
+    def map(self, name: str) -> NDArray:
+        """A member as a `numpy.memmap` of its own type, of which only what is used is read.
+
+        One that is small, compressed or text is loaded as by `load`. E230 .. E232, E239 as there.
+        """
+        with _readable(self.shown, name), opened(self.path, self.shown) as stream:
+            size = self.path.stat().st_size
+            if name:
+                with zipfile.ZipFile(self.path) as archive:
+                    entry = archive.getinfo(f"{name}.npy")
+                if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+                    return self.load(name)
+                size = _enter_member(stream, entry)
+            if size < MAPPED_FROM_BYTES:
+                return self.load(name)
+            dtype, shape, fortran = _read_header(stream, self.shown, name)
+            start = stream.tell()
+        n_bytes = math.prod(shape) * dtype.itemsize
+        if dtype.kind not in "biuf" or min(shape, default=0) <= 0 or start + n_bytes > self.path.stat().st_size:
+            return self.load(name)
+        require_number_or_text(dtype, in_words(self.shown, name), self.shown)
+        return np.memmap(self.path, dtype, "r", start, shape, "F" if fortran else "C")
+
+
+def _enter_member(stream: BinaryIO, entry: zipfile.ZipInfo) -> int:
+    """Go to where the bytes of a stored member begin; how many there are."""
+    stream.seek(entry.header_offset)
+    header = stream.read(_LOCAL_HEADER.size)
+    if len(header) < _LOCAL_HEADER.size:
+        raise EOFError("a member of the zip file begins after its end")
+    signature, n_name, n_extra = _LOCAL_HEADER.unpack(header)
+    if signature != b"PK\x03\x04":
+        raise zipfile.BadZipFile("a member of the zip file does not begin as one")
+    stream.seek(n_name + n_extra, 1)
+    return entry.file_size
 
 
 @contextmanager
