@@ -261,13 +261,16 @@ class Network:
             if name in new:
                 raise ValueError(f"parameter `{name}` is given twice")
             if isinstance(value, Mapping):
-                layer, clause = self._owner(name)
-                current = self._parameters[name].get_value(borrow=True)
-                new[name] = weights_by_pair(self.plan, layer, clause, current, value)
+                new[name] = self.with_edges(name, self._parameters[name].get_value(borrow=True), value)
             else:
                 new[name] = parameter_array(self.plan, self.plan.parameter[name], value)
         for name, array in new.items():
             self._parameters[name].set_value(array, borrow=True)
+
+    def with_edges(self, name: str, numbers: NDArray, changes: Mapping[tuple[Any, Any], float]) -> NDArray:
+        """`numbers`, of the shape of the weights `name`, with those of some edges replaced, by key as `set_weights`."""
+        layer, clause = self._owner(name)
+        return weights_by_pair(self.plan, layer, clause, numbers, changes)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network, with the values that its parameters have now, to a `.gnnz` file for `load`.

@@ -6,6 +6,7 @@ that the method is projected gradient descent. Not for: penalties, which are ter
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,21 +48,28 @@ class KeepSign:
 class Sign:
     """Every number has the sign given for it, or is 0: 1 or -1, and 0 leaves it free.
 
-    `signs` is one number, or an array of the parameter's shape.
+    `signs` is one number, an array of the parameter's shape, or by edge `{(source key, target key): sign}`, which
+    leaves the other edges free.
     """
 
-    def __init__(self, signs: ArrayLike) -> None:
-        self.signs: NDArray[Any] = np.asarray(signs)
+    def __init__(self, signs: ArrayLike | Mapping[tuple[Any, Any], int]) -> None:
+        self.by_edge = dict(signs) if isinstance(signs, Mapping) else None
+        self.signs: NDArray[Any] = np.asarray(signs if self.by_edge is None else list(self.by_edge.values()))
         require(bool(np.isin(self.signs, (-1, 0, 1)).all()), "signs are 1, -1 or 0")
 
     def __repr__(self) -> str:
-        return f"Sign({self.signs.shape}, {digest(self.signs)})"
+        edges = "" if self.by_edge is None else f", of {digest(_bytes(repr(list(self.by_edge))))}"
+        return f"Sign({self.signs.shape}, {digest(self.signs)}{edges})"
 
     def projected(self, parameter: Variable, value: Variable, state: State) -> Variable:
         shape = parameter.type.shape
         fits = self.signs.shape in ((), shape)
         require(fits, f"the signs of parameter `{parameter.name}` have shape {shape}, not {self.signs.shape}")
         return _with_signs(np.broadcast_to(self.signs, shape), parameter, value, state)
+
+
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
 def _with_signs(signs: NDArray, parameter: Variable, value: Variable, state: State) -> Variable:

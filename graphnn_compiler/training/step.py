@@ -19,6 +19,7 @@ import pytensor.tensor as pt
 from graphnn_compiler.backend.activations import reseed
 from graphnn_compiler.topology.plan import Plan
 from graphnn_compiler.training.batches import Arrays, Data
+from graphnn_compiler.training.constraints import Sign
 from graphnn_compiler.training.optimisers import State, Variable, optimiser
 from graphnn_compiler.training.refusals import require
 from graphnn_compiler.training.settings import Settings
@@ -104,6 +105,9 @@ def _moves(network: Network, total: Variable, settings: Settings, state: State) 
     for given, constraint in settings.constraints.items():
         name = network.parameter_name(given)
         require(name in moved, f"parameter `{name}` has a constraint and does not move")
+        if isinstance(constraint, Sign) and constraint.by_edge is not None:
+            free = np.zeros(parameters[name].type.shape, dtype=np.int8)
+            constraint = Sign(network.with_edges(name, free, constraint.by_edge))
         moved[name] = constraint.projected(parameters[name], moved[name], state)
     return {parameters[name]: value for name, value in moved.items()}
 

@@ -51,6 +51,21 @@ def test_each_step_ends_in_a_projection(constraint: Constraint, projection: Call
     assert np.any(bound[-1][W] == 0), "the constraint did nothing"
 
 
+def test_signs_by_edge() -> None:
+    text = 'gnn 1 # gnn: allow W210\nedges wires = table("wires.csv")\ninput x[3]\noutput y[3] { from x via wires  bias = none }\n'
+    pairs = np.array([0, 0, 1]), np.array([1, 2, 2])
+    net = gnn.build(text + "target t\nloss c = mse(y, t)\n", data={"wires": pairs}, mode=INTERPRETED)
+    net.set_weights({"y.weights": {(0, 1): 1.0, (0, 2): 1.0, (1, 2): -1.0}})
+    truth = np.array([[0, -5.0, -5.0], [0, 0, 5.0], [0, 0, 0]])
+    signs = Sign({(0, 1): 1, (1, 2): -1})
+    net.fit(np.eye(3), truth, epochs=200, optimiser=SGD(0.5), constraints={"y.weights": signs})
+    (both, free, other) = (net.edges("y").to_scipy()[target, source] for source, target in ((0, 1), (0, 2), (1, 2)))
+    assert (both, other) == (0, 0)
+    assert free < -4
+    with pytest.raises(ValueError, match="has no edge 1 -> 0"):
+        net.fit(np.eye(3), truth, constraints={"y.weights": Sign({(1, 0): 1})})
+
+
 def test_a_weight_that_starts_at_zero_is_free_to_take_either_sign() -> None:
     net = linear()
     net.set_weights({W: np.zeros((3, 2))})
