@@ -122,4 +122,5 @@ class GraphNNClassifier(ClassifierMixin, GraphNNEstimator):  # type: ignore[misc
 
     def predict(self, X: ArrayLike) -> NDArray:
         """The most probable class of each sample: (n,), of the type of the y that was fitted."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        shares = self.predict_proba(X)
+        return np.asarray(self.classes_[shares.argmax(axis=1)])

@@ -52,7 +52,7 @@ def order_of_columns(plan: Plan, n_columns: int, names: Sequence[str] | None) ->
     size = sum(field.size for field in fields)
     if n_columns != size:
         takes = " and ".join(f"`{field.name}` takes {field.size}" for field in fields)
-        raise ValueError(f"X has {count(n_columns, 'feature')}, and input {takes}")
+        raise ValueError(f"X has n_features = {n_columns}, and input {takes}")
     return Order(np.arange(size), False)
 
 
