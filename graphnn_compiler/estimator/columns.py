@@ -11,6 +11,7 @@ refused, never taken by position. By position are taken: arrays; and tables wher
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -67,9 +68,9 @@ def split(inputs: Sequence[Input], X: NDArray, order: Order) -> dict[str, NDArra
 
 def _by_key(fields: Sequence[Field], names: Sequence[str]) -> NDArray[np.int64] | None:
     """The columns by key; None where all units are mere numbers and no column is called after one."""
-    twice = sorted({name for name in names if list(names).count(name) > 1}) if len(set(names)) < len(names) else []
+    twice = [name for name, n_columns in Counter(names).items() if n_columns > 1]
     if twice:
-        raise ValueError(f"X has several columns of one name: {listed(f'`{name}`' for name in twice)}")
+        raise ValueError(f"X has several columns of one name: {_some(twice)}")
     try:
         found = assign(fields, names, "X")
     except Problem as problem:
@@ -78,13 +79,16 @@ def _by_key(fields: Sequence[Field], names: Sequence[str]) -> NDArray[np.int64] 
         return None
     absent = [field for field in fields if field.name not in found.columns]
     if absent:
-        units = listed([f"`{title}`" for title in absent[0].titles(range(min(3, absent[0].size)))] + ["..."])
-        columns = listed([f"`{name}`" for name in names[:3]] + ["..."] * (len(names) > 3))
+        units, columns = _some(absent[0].titles(range(absent[0].size))), _some(names)
         raise ValueError(f"X has no columns for input `{absent[0].name}`: its units are {units}, the columns {columns}")
     if found.unused:
-        shown = listed([f"`{name}`" for name in found.unused[:3]] + ["..."] * (len(found.unused) > 3))
-        raise ValueError(f"X has {count(len(found.unused), 'column')} for which the program has no unit: {shown}")
+        n_others, others = count(len(found.unused), "column"), _some(found.unused)
+        raise ValueError(f"X has {n_others} for which the program has no unit: {others}")
     return np.concatenate([found.columns[field.name] for field in fields])
+
+
+def _some(names: Sequence[str]) -> str:
+    return listed([f"`{name}`" for name in names[:3]] + ["..."] * (len(names) > 3))
 
 
 def _is_anonymous(field: Field) -> bool:
