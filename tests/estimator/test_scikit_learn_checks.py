@@ -73,7 +73,7 @@ program to themselves. Every other check passes with any graph.
 
 def on_a_graph(n_units: int) -> gnn.GraphNNClassifier:
     everybody = np.ones((n_units, n_units)) - np.eye(n_units)
-    return gnn.GraphNNClassifier(GRAPH, data={"roads": everybody}, epochs=20, rate=0.1)
+    return gnn.GraphNNClassifier(GRAPH, data={"roads": everybody}, epochs=15, optimiser=SGD(0.3))
 
 
 def expected_to_fail(estimator: gnn.GraphNNClassifier) -> dict[str, str]:
