@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from graphnn_compiler.building.expressions import between, where
     from graphnn_compiler.building.program import Program
     from graphnn_compiler.diagnostics import Diagnostic, GnnError
+    from graphnn_compiler.estimator import GraphNNClassifier, GraphNNRegressor
     from graphnn_compiler.network import Network
     from graphnn_compiler.source import Source, Span
 
@@ -45,6 +46,8 @@ __all__ = [
     "Edges",
     "GnnError",
     "GnnWarning",
+    "GraphNNClassifier",
+    "GraphNNRegressor",
     "Input",
     "Layer",
     "Loss",
@@ -73,6 +76,8 @@ _HOMES = {
     "Diagnostic": "diagnostics",
     "GnnError": "diagnostics",
     "GnnWarning": "api",
+    "GraphNNClassifier": "estimator",
+    "GraphNNRegressor": "estimator",
     "Network": "network",
     "Source": "source",
     "Span": "source",

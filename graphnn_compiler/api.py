@@ -54,7 +54,7 @@ def build(
 
     bound = {**_given_objects(program), **(data or {})}
     settings = compiler.Settings(params or {}, bound, seed, dtype, max_edges, max_bytes)
-    compiled = compiler.compile_plan(_source(program), settings)
+    compiled = compiler.compile_plan(source_of(program), settings)
     _raise_errors(compiled.diagnostics)
     assert compiled.resolution is not None
     for diagnostic in compiled.diagnostics:
@@ -71,7 +71,7 @@ def check(
     `program` is as in `build`. Raises OSError where it cannot be read.
     """
     try:
-        source = _source(program)
+        source = source_of(program)
     except GnnError as error:
         return list(error.diagnostics)
     return list(compiler.analyse(source, params).diagnostics)
@@ -99,7 +99,8 @@ def _given_objects(program: object) -> Mapping[str, object]:
     return program_of(program).data if isinstance(program, Program | Statement) else {}
 
 
-def _source(program: str | os.PathLike[str] | Program | Statement) -> Source:
+def source_of(program: str | os.PathLike[str] | Program | Statement) -> Source:
+    """The text of a program as `build` takes it. GnnError for a text that cannot be read, OSError for a file."""
     if isinstance(program, Program | Statement):
         return program_of(program).source
     if isinstance(program, str) and ("\n" in program or "{" in program):

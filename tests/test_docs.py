@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 DATA = Path(__file__).parent / "docs_data"
 PAGES = ("language.md", "python-api.md", "training.md", "evaluation.md", "python-builder.md", "saved-models.md")
+PAGES += ("estimators.md",)
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<notes>[^\n]+) -->\n)?^```(?P<kind>\w+)(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.M | re.S

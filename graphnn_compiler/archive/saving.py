@@ -6,6 +6,7 @@ meaning of the manifest (`encoding`, `decoding`).
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Mapping
@@ -44,6 +45,21 @@ def save(
         raise Problem("E543", f"`{os.fspath(path)}` cannot be written: {error}") from error
     except OSError as error:
         raise Problem("E542", f"`{os.fspath(path)}` cannot be written: {_reason(error)}") from error
+
+
+def to_bytes(plan: Plan, values: Mapping[str, NDArray]) -> bytes:
+    """The bytes of the file that `save` writes. ValueError where they could not be loaded again."""
+    verify(plan, values)
+    stream = io.BytesIO()
+    write_container(stream, encode(plan, values))
+    return stream.getvalue()
+
+
+def from_bytes(data: bytes) -> tuple[Plan, dict[str, NDArray]]:
+    """What `load` reads from a file of these bytes. Raises `Problem`, E531 to E541, where they are no sound archive."""
+    plan, values, _ = decode(read_container(io.BytesIO(data), max_bytes=len(data)))
+    _verify(plan, values)
+    return plan, values
 
 
 def load(path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES) -> tuple[Plan, dict[str, NDArray]]:

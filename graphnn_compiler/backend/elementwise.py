@@ -202,7 +202,8 @@ _Scratch: TypeAlias = dict[tuple[tuple[int, ...], np.dtype], list[NDArray]]
 
 def _inner_graph(op: ScalarOp, input_dtypes: Sequence[str]) -> tuple[list[Variable], list[Variable], list[Any]]:
     if isinstance(op, ps.Composite):
-        return list(op.fgraph.inputs), list(op.fgraph.outputs), list(op.fgraph.toposort())
+        # a node whose result is several outputs stands several times in PyTensor's order
+        return list(op.fgraph.inputs), list(op.fgraph.outputs), list(dict.fromkeys(op.fgraph.toposort()))
     node = op.make_node(*(ps.get_scalar_type(dtype)() for dtype in input_dtypes))
     return list(node.inputs), list(node.outputs), [node]
 

@@ -28,11 +28,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
+    "estimator": {"diagnostics", "language", "topology", "backend", "arguments", "evaluation", "samples", "training"}
+    | {"network", "archive", "api"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
     | {"network", "training", "archive", "samples", "evaluation", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
-    "": {"source", "diagnostics", "building", "network", "api"},
+    "": {"source", "diagnostics", "building", "network", "api", "estimator"},
 }
 """Layer -> the layers below it that it may know. A layer is a top-level module or folder of the package."""
 
@@ -63,12 +65,12 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
     "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "samples", "cli")
-    + ("training",),
+    + ("training", "estimator"),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices; correlations
     "scipy": ("topology", "backend", "edges", "evaluation.scores"),
-    # metrics: an extra, which only programs that name them need
-    "sklearn": ("evaluation.scores",),
+    # metrics, which only programs that name them need, and estimators; both are extras
+    "sklearn": ("evaluation.scores", "estimator"),
     # tables: the parser of text, the typing of its cells, and Parquet, whose columns are Arrow's own; predictions
     "pyarrow": tuple(f"topology.readers.{name}" for name in ("delimited", "arrow_cells", "texts", "parquet"))
     + ("evaluation.table_files",),

@@ -16,6 +16,8 @@ PUBLIC = [
     "Edges",
     "GnnError",
     "GnnWarning",
+    "GraphNNClassifier",
+    "GraphNNRegressor",
     "Input",
     "Layer",
     "Loss",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytensor
+import pytensor.scalar as ps
 import pytensor.tensor as pt
 import pytest
 import scipy.special
@@ -199,3 +200,14 @@ def test_graphs_in_graphs_are_computed_as_parts_of_the_whole() -> None:
     wanted = 2 * (points**2 + 1), scipy.special.softmax(points, axis=1), (points**2).sum(axis=1)
     for found, one in zip(function(points), wanted, strict=True):
         np.testing.assert_allclose(found, one, rtol=1e-5)
+
+
+def test_a_result_may_be_several_outputs() -> None:
+    x = ps.float64("x")
+    once = ps.exp(x) + 1
+    expression = elementwise.Expression(ps.Composite([x], [once, ps.exp(x), once]), ["float64"])
+    points = np.linspace(-1, 1, 5)
+    found = expression([points], [None, None, None])
+    wanted = [np.exp(points) + 1, np.exp(points), np.exp(points) + 1]
+    for one, other in zip(found, wanted, strict=True):
+        same(one, other, "float64")
