@@ -10,7 +10,7 @@ from command import Command
 
 from graphnn_compiler import __version__
 
-COMMANDS = ("check", "fmt", "build", "train", "run", "evaluate", "predict", "inspect", "why", "explain")
+COMMANDS = ("check", "fmt", "build", "train", "run", "evaluate", "predict", "importance", "inspect", "why", "explain")
 SHOWS_USAGE = "  = help: `gnnc {} --help` shows the usage\n"
 
 

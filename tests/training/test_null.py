@@ -21,7 +21,7 @@ gnn 1
 graph kg = read("kg.csv", source = "a", target = "b", type = "r")
 input x[kg.nodes, 2]
 layer h[kg.nodes, 2] {
-  from x via kg.edges | same { weights = per(edge.type)  norm = row(per = edge.type) }
+  from x via kg.edges | same { weights = per(default(edge.type, "own"))  norm = row(per = default(edge.type, "own")) }
 }
 repeat s = h times 2 tied {
   layer m[kg.nodes, 2] { from s via kg.edges["p"] { scale = edge.w }  activation = tanh }
