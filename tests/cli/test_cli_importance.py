@@ -107,8 +107,9 @@ def test_null_models(gnnc: Command, folder: Path) -> None:
     common = ["train", "wired.gnn", "--data", "d.npz", "--epochs", "2", "--validation", "0.25", "-o", "w.gnnz"]
     result = gnnc(*common, "--null", "2", "--null-report", "r.json", "--null-keep", "in_degree")
     assert result.status == 0
-    assert result.err.startswith("wrote w.gnnz (2 epochs: loss ")
-    assert result.err.count("\n") == 1
+    learned, wrote = result.err.splitlines()
+    assert learned == "the classes of `truth` are `cold`, `warm`, in this order"
+    assert wrote.startswith("wrote w.gnnz (2 epochs: loss ")
     lines = result.out.splitlines()
     assert lines[0].startswith("2 null models: ")
     assert lines[0].endswith(" % of 8 edges moved")
