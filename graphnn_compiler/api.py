@@ -38,6 +38,8 @@ def build(
     max_edges: int | None = None,
     max_bytes: int | None = None,
     mode: Any = None,
+    null: int = 0,
+    null_keep: Literal["both_degrees", "in_degree"] = "both_degrees",
 ) -> Network:
     """Compile a program to a network.
 
@@ -47,13 +49,17 @@ def build(
     NumPy matrix, arrays), whose files are then not opened. `seed` is that of every random rule and start value without
     one of its own: equal seed, program and data give byte-identical edge arrays and start values. `max_edges` limits
     each edge set, `max_bytes` the parameters and edge arrays together. `mode` is the PyTensor mode of calls.
+    With `null` = 1, 2, .. it is the null model of that number: its edges are shuffled as the rule `shuffled` does, and
+    keep what `null_keep` says; its random rules are those of `seed`, its start values those that `seed + null` draws.
 
     Raises GnnError with every diagnostic, OSError where the program cannot be read. Lints are `GnnWarning`s.
     """
     from graphnn_compiler.network import Network
 
+    if null < 0:
+        raise ValueError(f"null models have the numbers 1, 2 and so on, not {null}")
     bound = {**_given_objects(program), **(data or {})}
-    settings = compiler.Settings(params or {}, bound, seed, dtype, max_edges, max_bytes)
+    settings = compiler.Settings(params or {}, bound, seed, dtype, max_edges, max_bytes, null, null_keep)
     compiled = compiler.compile_plan(source_of(program), settings)
     _raise_errors(compiled.diagnostics)
     assert compiled.resolution is not None

@@ -34,7 +34,8 @@ class Settings:
 
     `params` are values of the program's `param`s, `data` objects that replace its reads by declared name; the seed is
     that of every random rule and start value without one of its own. `max_edges` limits each edge set, `max_bytes`
-    the parameters and edge arrays of the whole network.
+    the parameters and edge arrays of the whole network. `null` is the number of a null model, whose edges are shuffled
+    and keep what `null_keep` says; 0 is the network itself.
     """
 
     params: Mapping[str, Given] = field(default_factory=dict)
@@ -43,6 +44,8 @@ class Settings:
     dtype: Literal["float32", "float64"] = "float32"
     max_edges: int | None = None
     max_bytes: int | None = None
+    null: int = 0
+    null_keep: Literal["both_degrees", "in_degree"] = "both_degrees"
 
 
 @dataclass(frozen=True)
@@ -162,11 +165,13 @@ def trace(source: Source, settings: Settings) -> tuple[Resolver | None, tuple[Di
 
 def _build(settings: Settings) -> Build:
     from graphnn_compiler.topology.clauses import Limits
+    from graphnn_compiler.topology.null_models import NullModel
     from graphnn_compiler.topology.resolve import Build
 
+    null = NullModel(settings.null, settings.null_keep) if settings.null else None
     given = {"max_edges": settings.max_edges, "max_bytes": settings.max_bytes}
     limits = Limits(**{name: limit for name, limit in given.items() if limit is not None})
-    return Build(settings.data, settings.seed, settings.dtype, limits)
+    return Build(settings.data, settings.seed, settings.dtype, limits, null)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

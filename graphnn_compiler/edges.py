@@ -94,6 +94,16 @@ class Edges:
         return _read_only(self._targets.keys[self._csr.rows])
 
     @cached_property
+    def relations(self) -> NDArray | None:
+        """The relation of each edge ("" for none), None unless a pair of units has edges of several relations."""
+        names = self._clause.relations
+        if names is None:
+            return None
+        sizes = [part.csr.n_edges for part in self._clause.parts]
+        number = self._joined([np.full(size, k) for k, size in enumerate(sizes)])
+        return _read_only(string_array([name or "" for name in names])[number])
+
+    @cached_property
     def coefficients(self) -> NDArray[np.float64]:
         """The fixed coefficient c(e) of each edge."""
         return self._joined(

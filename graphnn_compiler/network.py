@@ -7,7 +7,7 @@ Arrays are batch-first, with or without the batch axis. Not for: parsing, the tr
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -212,7 +212,7 @@ class Network:
         compared = self._target_variables(targets)
         return [scalar(goals[name].value, applied, self._parameters, compared, weights) for name in names]
 
-    def applied(self, inputs: Variables, training: bool) -> Applied:
+    def applied(self, inputs: Variables, training: bool, sums_of: Collection[str] = ()) -> Applied:
         """The variables of every layer, inside the network's own layout; `symbolic` gives the outputs."""
         given = by_name(inputs, self.inputs, self._input_defaults, "input")
         variables: dict[str, Variable] = dict(self._input_defaults)
@@ -220,7 +220,7 @@ class Network:
             if node.name in given:
                 label = f"input `{node.name}`"
                 variables[node.name] = _variable(label, given[node.name], node.units.shape, self.plan.dtype)
-        return self._symbolic.apply(variables, training)
+        return self._symbolic.apply(variables, training, sums_of)
 
     def _target_variables(self, targets: Variables) -> dict[str, Variable]:
         names = [target.name for target in self.plan.targets]

@@ -34,8 +34,16 @@ from graphnn_compiler.source import Source
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 DATA = Path(__file__).parent / "docs_data"
-PAGES = ("language.md", "python-api.md", "training.md", "evaluation.md", "python-builder.md", "saved-models.md")
-PAGES += ("estimators.md",)
+PAGES = (
+    "language.md",
+    "python-api.md",
+    "training.md",
+    "evaluation.md",
+    "importance.md",
+    "estimators.md",
+    "python-builder.md",
+    "saved-models.md",
+)
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<notes>[^\n]+) -->\n)?^```(?P<kind>\w+)(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.M | re.S

@@ -8,7 +8,7 @@ Not for: compiling, numbers, losses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain
@@ -92,13 +92,14 @@ class Applied:
     """The variables of one application of a network to inputs.
 
     `values` (inputs and layers) and `logits` (layers: what the last activation is applied to) are node-major.
-    `batched` names those with a batch axis.
+    `batched` names those with a batch axis. `sums` are, of the layers asked for, what clauses and bias add up to.
     """
 
     plan: Plan
     values: dict[str, Tensor] = field(default_factory=dict)
     logits: dict[str, Tensor] = field(default_factory=dict)
     batched: set[str] = field(default_factory=set)
+    sums: dict[str, Tensor] = field(default_factory=dict)
 
     def value(self, name: str) -> Tensor:
         """The value of an input or layer, batch-first."""
@@ -118,8 +119,11 @@ class SymbolicNetwork:
             for part in clause.parts if isinstance(clause, SparseClause) else ():
                 self._add_structure(part, self._n_groups(clause))
 
-    def apply(self, inputs: Mapping[str, Tensor], training: bool = False) -> Applied:
-        """The variables of every layer, given one batch-first variable of the plan's dtype per input."""
+    def apply(self, inputs: Mapping[str, Tensor], training: bool = False, sums_of: Collection[str] = ()) -> Applied:
+        """The variables of every layer, given one batch-first variable of the plan's dtype per input.
+
+        The values of the layers `sums_of` are computed from their `sums`, so that gradients reach these.
+        """
         applied = Applied(self.plan)
         for node in self.plan.inputs:
             applied.values[node.name] = to_node_major(inputs[node.name], node.units)
@@ -128,7 +132,7 @@ class SymbolicNetwork:
         for layer in self.plan.layers:
             if applied.batched.intersection(layer.sources):
                 applied.batched.add(layer.name)
-            self._add_layer(layer, applied, training)
+            self._add_layer(layer, applied, training, keep_sum=layer.name in sums_of)
         return applied
 
     def _n_groups(self, clause: Clause) -> int | None:
@@ -147,10 +151,10 @@ class SymbolicNetwork:
 
     # -------------------------------------------------------------- layers
 
-    def _add_layer(self, layer: Layer, applied: Applied, training: bool) -> None:
+    def _add_layer(self, layer: Layer, applied: Applied, training: bool, *, keep_sum: bool) -> None:
         drops = Drops(layer.name, self.plan.provenance.seed, training)
         if isinstance(layer.body, Combination):
-            if is_one_dot(self.plan, layer):
+            if is_one_dot(self.plan, layer) and not keep_sum:
                 self._add_fused(layer, layer.body, applied, drops)
                 return
             x = self._combination(layer, layer.body, applied.values)
@@ -159,6 +163,8 @@ class SymbolicNetwork:
             inner = layer.body.operand if peeled and isinstance(layer.body, Apply) else layer.body
             x = self._expression(inner, applied.values, drops)
         x = self._spread(x, layer.units)
+        if keep_sum:
+            applied.sums[layer.name] = x
         if layer.batchnorm is not None:
             x = self._batch_norm(layer, layer.batchnorm, x, training)
         if layer.layernorm:

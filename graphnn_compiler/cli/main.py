@@ -81,6 +81,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from graphnn_compiler.cli.evaluate import evaluate as command
         case "predict":
             from graphnn_compiler.cli.predict import predict as command
+        case "importance":
+            from graphnn_compiler.cli.importance import importance as command
         case "train":
             from graphnn_compiler.cli.train import train as command
         case "why":

@@ -20,6 +20,8 @@ LATER_COMMANDS = frozenset({"new", "graph", "diff", "lsp"})
 FORMS = ("ast", "model", "plan", "python", "npz")
 TARGETS = ("pytensor", "theano")
 POLICIES = ("mean", "zero", "drop")
+METHODS = ("gradient", "integrated")
+BASELINES = ("zero", "mean")
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,6 +57,7 @@ def build_parsers() -> Parsers:
         "run": "compute the outputs of a model from arrays",
         "evaluate": "compute the losses and metrics of a model on data",
         "predict": "write what a model says of data, with keys and class names",
+        "importance": "write how much units or edges contribute to an output of a model on data",
         "inspect": "show units, channels, edges, parameters and bytes of a model",
         "why": "say where each in-edge of a unit comes from",
         "explain": "explain the code of an error or a lint",
@@ -70,6 +73,7 @@ def build_parsers() -> Parsers:
     _add_run(made["run"])
     _add_evaluate(made["evaluate"])
     _add_predict(made["predict"])
+    _add_importance(made["importance"])
     _add_inspect(made["inspect"])
     _add_why(made["why"])
     made["explain"].add_argument("code", metavar="CODE", nargs="?", help="a code such as E101; all codes if left out")
@@ -126,6 +130,25 @@ def _add_evaluate(parser: Parser) -> None:
 def _add_predict(parser: Parser) -> None:
     _add_samples(parser)
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="an .npz, .csv or .parquet file to write")
+    _add_settings(parser)
+
+
+def _add_importance(parser: Parser) -> None:
+    _add_samples(parser)
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a .csv or .parquet file to write")
+    parser.add_argument("--of", metavar="OUTPUT[:KEY]", help="the output, and its class, channel or unit")
+    parser.add_argument(
+        "--unit", metavar="UNIT", help="the unit of an output with channels; the sum of all if left out"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--layer", metavar="L", help="write that of the units of an input or layer (of the only input)")
+    which.add_argument("--edges", metavar="L[.LABEL]", help="write that of the edges into a layer instead")
+    parser.add_argument("--method", metavar="M", choices=METHODS, default="gradient",
+                        help="gradient: value times slope; integrated: integrated gradients")  # fmt: skip
+    parser.add_argument("--steps", metavar="N", type=_batch_size, help="of integrated gradients (50)")
+    parser.add_argument(
+        "--baseline", metavar="B", choices=BASELINES, help="where they begin: zero, or mean (of the data)"
+    )
     _add_settings(parser)
 
 

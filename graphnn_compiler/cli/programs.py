@@ -114,7 +114,7 @@ def plan_of_model(
 
     A saved model takes no options of a build; `--seed` is one unless it is of a training too.
     """
-    if name == STDIN or not _is_saved(name):
+    if name == STDIN or not is_saved(name):
         return compiled(name, arguments)
     given = [*([] if seed_is_of_training else ["seed"]), "dtype", "max_edges", "max_bytes"]
     options = ["-p"] * bool(arguments.params) + [
@@ -133,7 +133,7 @@ def data_files(name: str, plan: Plan) -> list[str]:
     return [str(folder / file) for file in plan.provenance.files for folder in (Path(name).parent, Path())]
 
 
-def _is_saved(name: str) -> bool:
+def is_saved(name: str) -> bool:
     """Whether a file is a saved model, by its name or its first bytes."""
     try:
         with open(name, "rb") as stream:

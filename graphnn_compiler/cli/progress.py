@@ -27,6 +27,21 @@ class Shown:
 
 
 @contextmanager
+def null_progress(n_models: int) -> Iterator[Callable[[int], None]]:
+    """A bar over the null models while standard error is a terminal; what to tell of each that is done."""
+    if not sys.stderr.isatty():
+        yield lambda number: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("null model {task.completed:.0f} of {task.total}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("null", total=n_models)
+        yield lambda number: bar.update(task, completed=number)
+
+
+@contextmanager
 def progress(n_epochs: int) -> Iterator[Shown | None]:
     """A bar over the epochs while standard error is a terminal, else None."""
     if not sys.stderr.isatty():

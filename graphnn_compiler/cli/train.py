@@ -17,6 +17,7 @@ from graphnn_compiler.cli import output
 from graphnn_compiler.cli.arrays import samples_of
 from graphnn_compiler.cli.curves import draw_curves, require_matplotlib
 from graphnn_compiler.cli.epoch_log import epoch_log
+from graphnn_compiler.cli.null_models import check_null_options, compare_null_models
 from graphnn_compiler.cli.output import UsageError
 from graphnn_compiler.cli.programs import STDIN, about, data_files, plan_of_model, shown
 from graphnn_compiler.cli.progress import progress, scores_text
@@ -55,6 +56,8 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.curves is not None:
         output.write_file(arguments.curves, lambda stream: draw_curves(stream, history))
     output.say(f"wrote {destination} ({_summary(history)})")
+    if arguments.null is not None:
+        compare_null_models(arguments, run, history)
     return 0
 
 
@@ -63,13 +66,14 @@ def train(arguments: argparse.Namespace) -> int:
 
 def _files(arguments: argparse.Namespace) -> tuple[str, str]:
     """Where the trained model goes, and the checkpoint; both can be written and replace nothing that is read."""
+    check_null_options(arguments)
     if arguments.model == STDIN and arguments.output is None:
         raise UsageError("a program from standard input has no name to make another of", help="add -o OUT")
     destination = arguments.output or str(_renamed(Path(arguments.model), ".trained.gnnz"))
     checkpoint = arguments.checkpoint or str(_renamed(Path(destination), ".checkpoint.gnnz"))
     read = [None if arguments.model == STDIN else arguments.model, *arguments.data]
     read += [arguments.validation] if isinstance(arguments.validation, str) else []
-    for written in (destination, checkpoint, arguments.log, arguments.curves):
+    for written in (destination, checkpoint, arguments.log, arguments.curves, arguments.null_report):
         if written is not None:
             output.require_destination(written, read)
     if Path(destination) == Path(checkpoint):

@@ -21,6 +21,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     _add_method(parser.add_argument_group("method"))
     _add_validation(parser.add_argument_group("validation"))
     _add_files(parser.add_argument_group("checkpoints and logs"))
+    _add_null(parser.add_argument_group("null models"))
 
 
 def _add_method(group: argparse._ArgumentGroup) -> None:
@@ -61,6 +62,13 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
     group.add_argument("--log", metavar="L.jsonl", help="a line of JSON for each epoch")
     group.add_argument("--curves", metavar="C.svg", help="a picture of the scores (needs matplotlib)")
+
+
+def _add_null(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--null", metavar="N", type=_count, help="train N networks with shuffled edges too, and compare")
+    group.add_argument("--null-keep", metavar="KEEP", type=_one_of(("both_degrees", "in_degree")),
+                       help="what shuffling keeps: both_degrees (the default) or in_degree")  # fmt: skip
+    group.add_argument("--null-report", metavar="R.json", help="the comparison as a file of JSON")
 
 
 # ------------------------------------------------------------------ values; argparse puts the option's name in front

@@ -24,6 +24,7 @@ from graphnn_compiler.topology.csr import Csr, csr_from_pairs
 from graphnn_compiler.topology.environments import EdgeEnvironment, NodeEnvironment, edge_keys
 from graphnn_compiler.topology.graph import EdgeSet, NodeSet, distinct
 from graphnn_compiler.topology.initialisers import Initialiser, Orthogonal
+from graphnn_compiler.topology.null_models import Rewiring
 from graphnn_compiler.topology.plan import (
     Clause,
     DenseClause,
@@ -66,11 +67,20 @@ class Resolved:
 class Clauses:
     """Resolves the clauses of one model; keeps account of the bytes they need.
 
-    `lent` names the clauses, `layer.label`, whose weights others use by `same_as`.
+    `lent` names the clauses, `layer.label`, whose weights others use by `same_as`; `rewiring` shuffles the edges.
     """
 
-    def __init__(self, sets: Sets, seed: int, dtype: DType, limits: Limits, lent: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        sets: Sets,
+        seed: int,
+        dtype: DType,
+        limits: Limits,
+        lent: frozenset[str] = frozenset(),
+        rewiring: Rewiring | None = None,
+    ) -> None:
         self.sets = sets
+        self.rewiring = rewiring
         self.lent = lent
         self._owners: dict[str, Owner] = {}
         self.seed = seed
@@ -90,6 +100,8 @@ class Clauses:
             if not len(edges):
                 whole = self.sets.bound_edges(clause.rule) if bound(clause.rule) else None
                 refusals.no_edge((clause.source, layer), source.nodes, target.nodes, whole, clause.rule.span)
+            if self.rewiring is not None:
+                edges = self.rewiring(clause, edges)
             self._account(clause, 3 * 4 * len(edges), "the edge arrays", f"{count(len(edges), 'edge')}")
             resolved, grouping = self._sparse(layer, clause, source, target, edges, left_out)
         stem = f"{layer}.{clause.label}"

@@ -14,9 +14,11 @@ from graphnn_compiler.diagnostics import Diagnostic, count, listed
 from graphnn_compiler.model.columns import ColumnExpr, Measure, Operation, walk
 from graphnn_compiler.model.rejection import reject
 from graphnn_compiler.model.types import AssertModel, LayerModel
+from graphnn_compiler.source import Span
 from graphnn_compiler.topology import columns
 from graphnn_compiler.topology.environments import NodeEnvironment
 from graphnn_compiler.topology.graph import NodeSet
+from graphnn_compiler.topology.null_models import Rewiring
 from graphnn_compiler.topology.plan import Combination, SparseClause
 from graphnn_compiler.topology.sets import Sets
 
@@ -56,6 +58,18 @@ def _explanation(
         for side in condition.arguments:
             if isinstance(side, Operation):
                 yield f"`{side.span.text}` is {columns.evaluate(side, environment).values}"
+
+
+def require_rewired(rewiring: Rewiring, place: Span) -> None:
+    """Refuse a null model that is the network itself."""
+    if rewiring.n_edges == 0:
+        message = "there are no edges that a null model could shuffle"
+        help = "`all` connects every pair; `same`, `one_to_one` and self loops stay as they are"
+        reject("E345", message, place, help=help)
+    if not rewiring.changed:
+        message = f"a null model leaves all {count(rewiring.n_edges, 'edge')} of this network as they are"
+        help = "no other edges, or hardly any, have these degrees"
+        reject("E345", message, place, help=help + ": keep `in_degree` alone" * (rewiring.keep == "both_degrees"))
 
 
 def lints(layer: LayerModel, combination: Combination, nodes: NodeSet) -> Iterator[Diagnostic]:

@@ -25,6 +25,7 @@ from graphnn_compiler.topology import findings
 from graphnn_compiler.topology.clauses import Clauses, Limits, Side
 from graphnn_compiler.topology.data import Data
 from graphnn_compiler.topology.graph import NodeSet, integer_units
+from graphnn_compiler.topology.null_models import NullModel, Rewiring
 from graphnn_compiler.topology.plan import (
     Arithmetic,
     BatchNorm,
@@ -62,12 +63,21 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Build:
-    """How a model is resolved: everything that is not in the text. `data` replaces reads by declared name."""
+    """How a model is resolved: everything that is not in the text. `data` replaces reads by declared name.
+
+    With `null`, its edges are shuffled, and start values are drawn by the sum of `seed` and the null model's number.
+    """
 
     data: Mapping[str, object] = field(default_factory=dict)
     seed: int = 0
     dtype: DType = "float32"
     limits: Limits = field(default_factory=Limits)
+    null: NullModel | None = None
+
+    @property
+    def start_seed(self) -> int:
+        """The seed of start values."""
+        return self.seed + (0 if self.null is None else self.null.number)
 
 
 def resolve(model: Model, build: Build) -> tuple[Resolution | None, list[Diagnostic]]:
@@ -91,7 +101,8 @@ class Resolver:
         self.data = Data(build.data)
         self.sets = Sets(self.data, build.seed, build.limits.max_edges)
         lent = frozenset(it.weights.same_as for layer in model.layers for it in layer.clauses if it.weights.same_as)
-        self.clauses = Clauses(self.sets, build.seed, build.dtype, build.limits, lent)
+        self.rewiring = None if build.null is None else Rewiring(build.null.keep, build.start_seed)
+        self.clauses = Clauses(self.sets, build.start_seed, build.dtype, build.limits, lent, self.rewiring)
         self.tied = TiedClauses(self.clauses)
         self.biased: dict[str, Side] = {}
         self.sides: dict[str, Side] = {}
@@ -119,6 +130,9 @@ class Resolver:
                 self.layers[layer.name] = self._layer(layer)
         if not any(problem.severity == "error" for problem in self.problems):
             self._objectives()
+        if self.rewiring is not None and not any(problem.severity == "error" for problem in self.problems):
+            with collecting(self.problems):
+                findings.require_rewired(self.rewiring, self.model.source.whole())
 
     def _evaluate(self, declared: Read | NodeExpr | EdgeExpr) -> None:
         """A declared set is right or wrong whether a layer uses it or not; an open one has no units to be right on."""

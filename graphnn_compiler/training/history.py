@@ -40,6 +40,11 @@ class History:
     best_epoch: int | None = None
     stopped_early: bool = False
 
+    @property
+    def final(self) -> Epoch:
+        """The epoch whose weights the network has now."""
+        return self.epochs[-1 if self.best_epoch is None else self.best_epoch - 1]
+
     def __getitem__(self, name: str) -> list[float]:
         """A score of each epoch: `history["loss"]`. ValueError for an unknown name."""
         require_choice("score", name, self.epochs[0].scores if self.epochs else ())

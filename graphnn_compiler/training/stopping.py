@@ -60,11 +60,12 @@ def watch(stopping: EarlyStopping, plan: Plan, known: list[str], validated: bool
     """What to look at, given the names of the scores that there will be. ValueError for another name."""
     metric = stopping.metric or (f"{VALIDATION}{LOSS}" if validated else LOSS)
     require_choice("score", metric, known)
-    lower = _is_lower_better(plan, metric) if stopping.mode is None else stopping.mode == "min"
+    lower = is_lower_better(plan, metric) if stopping.mode is None else stopping.mode == "min"
     return Watch(metric, lower, stopping.least, stopping.patience)
 
 
-def _is_lower_better(plan: Plan, metric: str) -> bool:
+def is_lower_better(plan: Plan, metric: str) -> bool:
+    """Whether less of a score of `Epoch.scores` is better, as of losses and of metrics that measure an error."""
     name = metric if metric in {goal.name for goal in plan.objectives} else metric.removeprefix(VALIDATION)
     found = [(goal.kind, one.name) for goal, one in comparisons(plan) if goal.name == name]
     return name == LOSS or any(kind == "loss" or what in _LOWER_IS_BETTER for kind, what in found)

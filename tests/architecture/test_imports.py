@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "samples": {"diagnostics", "topology", "arguments"},
     # a network is given to training by its own method, and is known there to type checkers alone
     "training": {"diagnostics", "topology", "backend", "arguments", "archive", "evaluation"},
+    "importance": {"diagnostics", "files", "topology", "backend", "arguments", "edges", "evaluation"},
     "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation", "training"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
@@ -32,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"network", "archive", "api"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
-    | {"network", "training", "archive", "samples", "evaluation", "compiler", "api", ""},
+    | {"network", "training", "importance", "archive", "samples", "evaluation", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
     "": {"source", "diagnostics", "building", "network", "api", "estimator"},
 }
@@ -65,7 +66,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
     "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "samples", "cli")
-    + ("training", "estimator"),
+    + ("training", "importance", "estimator"),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices; correlations
     "scipy": ("topology", "backend", "edges", "evaluation.scores"),
@@ -77,7 +78,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # graphs that users hand over as objects
     "networkx": ("topology.readers.objects",),
     # the target of the compiler: the backend emits it, the network holds its variables and compiled functions
-    "pytensor": ("backend", "training", "network"),
+    "pytensor": ("backend", "training", "importance", "network"),
     # progress on a terminal
     "rich": ("cli.progress",),
     # pictures of curves, where it is installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from command import Command
 
 from graphnn_compiler import __version__
 
-COMMANDS = ("check", "fmt", "build", "train", "run", "evaluate", "predict", "inspect", "why", "explain")
+COMMANDS = ("check", "fmt", "build", "train", "run", "evaluate", "predict", "importance", "inspect", "why", "explain")
 SHOWS_USAGE = "  = help: `gnnc {} --help` shows the usage\n"
 
 
@@ -23,7 +24,7 @@ def test_help_names_the_commands_there_are(gnnc: Command) -> None:
     result = gnnc("--help")
     assert (result.status, result.err) == (0, "")
     for command in COMMANDS:
-        assert f"    {command} " in result.out
+        assert re.search(rf"^    {command}\s", result.out, re.M)
     for later in ("diff", "lsp"):
         assert later not in result.out
 
