@@ -52,7 +52,8 @@ def test_each_step_ends_in_a_projection(constraint: Constraint, projection: Call
 
 
 def test_signs_by_edge() -> None:
-    text = 'gnn 1 # gnn: allow W210\nedges wires = table("wires.csv")\ninput x[3]\noutput y[3] { from x via wires  bias = none }\n'
+    text = 'gnn 1 # gnn: allow W210\nedges wires = table("wires.csv")\ninput x[3]\n'
+    text += "output y[3] { from x via wires  bias = none }\n"
     pairs = np.array([0, 0, 1]), np.array([1, 2, 2])
     net = gnn.build(text + "target t\nloss c = mse(y, t)\n", data={"wires": pairs}, mode=INTERPRETED)
     net.set_weights({"y.weights": {(0, 1): 1.0, (0, 2): 1.0, (1, 2): -1.0}})
