@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -42,7 +43,7 @@ from graphnn_compiler.edges import Edges, clause_of, weights_by_pair
 from graphnn_compiler.evaluation.batches import batches
 from graphnn_compiler.evaluation.measuring import Measured, Parts, joined, measure, parts_of
 from graphnn_compiler.evaluation.reports import report
-from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Layer, Parameter, Plan, Target
+from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Input, Layer, Parameter, Plan, Target
 
 if TYPE_CHECKING:
     from graphnn_compiler.training import History
@@ -268,6 +269,13 @@ class Network:
                 new[name] = parameter_array(self.plan, self.plan.parameter[name], value)
         for name, array in new.items():
             self._parameters[name].set_value(array, borrow=True)
+
+    def prepare_inputs(self, inputs: tuple[Input, ...]) -> None:
+        """Fill and scale inputs as these, the plan's own but for that, say. Compiled functions are made anew."""
+        if inputs != self.plan.inputs:
+            self.plan = replace(self.plan, inputs=inputs)
+            self._symbolic = SymbolicNetwork(self.plan, self._parameters)
+            self._functions.clear()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network, with the values that its parameters have now, to a `.gnnz` file for `load`.

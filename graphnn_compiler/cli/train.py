@@ -24,6 +24,7 @@ from graphnn_compiler.cli.training_settings import settings_of
 from graphnn_compiler.diagnostics import Problem, count
 from graphnn_compiler.network import Network
 from graphnn_compiler.samples.reading import split_name
+from graphnn_compiler.samples.tables import Missing
 from graphnn_compiler.topology.plan import Plan
 from graphnn_compiler.training import History
 from graphnn_compiler.training.batches import Data
@@ -94,13 +95,15 @@ def _training(arguments: argparse.Namespace, checkpoint: str, written: list[str]
     if isinstance(validation, str):
         with about(validation):
             _, validation = _data(plan, [validation], arguments, learn_classes=False)
-    with _usage():
+    with _usage(), about(arguments.data[0] if arguments.data else shown(arguments.model)):
         return Training(Network(plan, values), data, settings_of(arguments, validation, checkpoint))
 
 
 def _data(plan: Plan, names: list[str], arguments: argparse.Namespace, *, learn_classes: bool) -> tuple[Plan, Data]:
     """Inputs and all targets of files, and the plan with the names of classes in them, if they are to be learned."""
-    options = {"index": arguments.index, "missing": arguments.missing}
+    # means are those of the samples that are trained on, which are not known before the split
+    missing: Missing | None = "keep" if arguments.missing == "mean" else arguments.missing
+    options = {"index": arguments.index, "missing": missing}
     samples = samples_of(plan, names, targets=True, learn_classes=learn_classes, mapped=True, **options)
     for note in samples.notes:
         output.say(note)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from graphnn_compiler.diagnostics import did_you_mean
 
 OPTIMISERS = ("adam", "adamw", "sgd", "rmsprop")
+SCALINGS = ("standardize", "row_normalize")
 SCHEDULES = ("constant", "step", "exponential", "cosine")
 
 
@@ -38,6 +39,9 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--warmup", metavar="N", type=_count, help="let the rate rise over the first N steps")
     group.add_argument("--clip-norm", metavar="C", type=positive, help="the largest norm of all slopes together")
     group.add_argument("--clip-value", metavar="C", type=positive, help="the largest slope")
+    group.add_argument("--scale", metavar="INPUT=METHOD", type=_scaling, action="append", default=[],
+                       help="standardize or row_normalize an input, by the samples that are trained on; the model "
+                       "keeps it; may be repeated")  # fmt: skip
     names = {"metavar": "NAME", "action": "append", "default": []}
     group.add_argument("--freeze", **names, help="a parameter that stays as it is; may be repeated")  # type: ignore[arg-type]
     group.add_argument("--non-negative", **names, help="a parameter that stays at 0 or above")  # type: ignore[arg-type]
@@ -110,6 +114,14 @@ def _schedule(text: str) -> tuple[str, tuple[float, ...]]:
         forms = {"exponential": "exponential=0.95", "step": "step=0.5/10"}
         raise argparse.ArgumentTypeError(f"`{text}` does not have the form {forms.get(name, name)}")
     return name, numbers
+
+
+def _scaling(text: str) -> tuple[str, str]:
+    """`INPUT=METHOD`; whether there is such an input is not known yet."""
+    name, sign, method = text.partition("=")
+    if not sign or not name:
+        raise argparse.ArgumentTypeError(f"`{text}` does not have the form INPUT=METHOD")
+    return name, _one_of(SCALINGS)(method)
 
 
 def _validation(text: str) -> float | str:
