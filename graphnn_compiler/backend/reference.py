@@ -15,10 +15,9 @@ from typing import NamedTuple, TypeAlias, assert_never
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphnn_compiler.backend.reference_functions import Array, batch_statistics, sigmoid
+from graphnn_compiler.backend.reference_functions import Array, batch_statistics, prepared, sigmoid
 from graphnn_compiler.backend.reference_functions import activate as activate
 from graphnn_compiler.backend.reference_functions import normalized as normalized
-from graphnn_compiler.backend.reference_functions import prepared
 from graphnn_compiler.topology.comparisons import has_scores
 from graphnn_compiler.topology.plan import (
     Activation,

@@ -28,7 +28,7 @@ def prepared(x: Array, node: Input) -> Array:
             filled[place] = node.fill[place[x.ndim - len(node.units.shape) :]]
     if node.scaling is None:
         return filled
-    if node.scaling.method == "standardize":
+    if node.scaling.mean is not None and node.scaling.deviation is not None:
         return np.asarray((filled - node.scaling.mean) / node.scaling.deviation)
     rows = filled.reshape(-1, filled.shape[-1])
     return np.array([row / row.sum() if row.sum() != 0 else 0 * row for row in rows]).reshape(x.shape)

@@ -92,8 +92,8 @@ def last_activation(layer: Layer) -> Activation:
 class Applied:
     """The variables of one application of a network to inputs.
 
-    `values` (inputs, filled and scaled, and layers) and `logits` (layers: what the last activation is applied to) are node-major.
-    `batched` names those with a batch axis.
+    `values` (inputs, filled and scaled, and layers) and `logits` (layers: what the last activation is applied to) are
+    node-major. `batched` names those with a batch axis.
     """
 
     plan: Plan

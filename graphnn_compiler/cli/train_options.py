@@ -19,6 +19,8 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     """Everything but how a program is built, and the data."""
     parser.add_argument("model", metavar="MODEL", help="a program (.gnn), or a saved model (.gnnz) to train on")
     parser.add_argument("-o", "--output", metavar="OUT", help="the trained model; MODEL's name with .trained.gnnz")
+    parser.add_argument("--warm-start", metavar="OTHER.gnnz",
+                        help="begin with the parameters of a saved model, matched by keys")  # fmt: skip
     _add_method(parser.add_argument_group("method"))
     _add_validation(parser.add_argument_group("validation"))
     _add_files(parser.add_argument_group("checkpoints and logs"))

@@ -31,7 +31,7 @@ def summary(plan: Plan) -> dict[str, Any]:
     in every layer that they are tied to. `state` are the numbers that follow the data in training, the running
     statistics of batch norms, which `parameters` leaves out and `bytes` does not. The histogram of in-degrees has the
     bins 0, 1, 2..3, 4..7 and so on, empty ones left out. `bytes` are those of the parameter values and of the edge
-    arrays, each array once. An input that a training prepared has `missing` and `scaling` too, the policy and the method.
+    arrays, each array once. An input that a training prepared has `missing` and `scaling` too: policy and method.
     """
     state = [parameter.size for parameter in plan.parameters if parameter.kind == "state"]
     sizes = [parameter.size for parameter in plan.parameters if parameter.kind != "state"]

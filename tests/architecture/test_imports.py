@@ -24,13 +24,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "samples": {"diagnostics", "topology", "arguments"},
     # a network is given to training by its own method, and is known there to type checkers alone
     "training": {"diagnostics", "topology", "backend", "arguments", "archive", "evaluation"},
-    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation", "training"},
+    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation", "training"}
+    | {"warm_start"},
+    "warm_start": {"diagnostics", "topology"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
-    | {"network", "training", "archive", "samples", "evaluation", "compiler", "api", ""},
+    | {"network", "warm_start", "training", "archive", "samples", "evaluation", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
     "": {"source", "diagnostics", "building", "network", "api"},
 }
@@ -63,7 +65,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
     "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "samples", "cli")
-    + ("training",),
+    + ("training", "warm_start"),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices; correlations
     "scipy": ("topology", "backend", "edges", "evaluation.scores"),
