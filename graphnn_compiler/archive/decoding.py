@@ -49,7 +49,6 @@ from graphnn_compiler.topology.plan import (
     RowNormalize,
     ScalarExpr,
     Scaling,
-    ScalingMethod,
     SparseClause,
     Sum,
     Target,
@@ -59,6 +58,7 @@ from graphnn_compiler.topology.plan import (
     WeightMode,
     Weights,
 )
+from graphnn_compiler.topology.scaling import ScalingMethod
 
 _SEEDS = 2**64
 

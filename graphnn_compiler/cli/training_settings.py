@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable, Mapping
 
 from graphnn_compiler.cli.output import UsageError
-from graphnn_compiler.topology.plan import ScalingMethod
+from graphnn_compiler.topology.scaling import ScalingMethod
 from graphnn_compiler.training import (
     Constant,
     Cosine,

@@ -36,7 +36,6 @@ from graphnn_compiler.model.tensors import operands as operands
 from graphnn_compiler.model.tensors import references as references
 from graphnn_compiler.topology.csr import Csr
 from graphnn_compiler.topology.scaling import Scaling as Scaling
-from graphnn_compiler.topology.scaling import ScalingMethod as ScalingMethod
 
 DType = Literal["float32", "float64"]
 WeightMode = Literal["per_edge", "shared", "per", "fixed"]

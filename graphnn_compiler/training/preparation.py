@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from graphnn_compiler.arguments import unknown, value_array
 from graphnn_compiler.diagnostics import Problem, count, listed
-from graphnn_compiler.topology.plan import Input, Plan, Scaling, ScalingMethod
+from graphnn_compiler.topology.plan import Input, Plan, Scaling
+from graphnn_compiler.topology.scaling import ScalingMethod
 from graphnn_compiler.training.batches import Data
 from graphnn_compiler.training.refusals import require, require_choice
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from graphnn_compiler.diagnostics import did_you_mean
-from graphnn_compiler.topology.plan import ScalingMethod
+from graphnn_compiler.topology.scaling import ScalingMethod
 from graphnn_compiler.training.batches import Data
 from graphnn_compiler.training.constraints import Constraint
 from graphnn_compiler.training.history import Epoch

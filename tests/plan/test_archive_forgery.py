@@ -42,7 +42,7 @@ def test_sealed_anew_is_sound(tmp_path: Path, forgery: Forgery) -> None:
 
 
 def test_future_version(tmp_path: Path, forgery: Forgery) -> None:
-    forgery.manifest = {"format": "gnnz", "format_version": 3, "something": "else"}
+    forgery.manifest = {"format": "gnnz", "format_version": 4, "something": "else"}
     problem = refusal(tmp_path, forgery.sealed())
     assert problem.code == "E532"
     assert problem.help is not None
