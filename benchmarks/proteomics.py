@@ -6,8 +6,8 @@ FOLDER holds `pathway_edges.csv` and `protein_pathway.csv`, as in examples/react
 sample, its group (1 or 2), then a column for each protein, whose empty cells were not measured.
 
 The network is that example's, with two lines changed: the score hears the pathways of every level, not of the highest
-alone (P-NET too lets every level predict), and weights decay faster, for few samples. Both models are trained on the same
-samples of each fold, with the same proteins: those of the network that were measured in at least a share of the samples.
+alone (P-NET too lets every level predict), and weights decay faster, for few samples. Both models are trained on the
+same samples of each fold, with the same proteins: those that were measured in at least a share of the samples.
 Missing values become the mean, and proteins are standardized, by what is trained on alone. The score is the balanced
 accuracy on the fold that was left out, averaged over the folds of a stratified cross-validation, for each seed anew.
 Needs scikit-learn.
