@@ -51,7 +51,7 @@ def draw_annotations(pathways: list[str], n_proteins: int, random: np.random.Gen
 
 
 def draw_samples(annotations: list[tuple[str, str]], random: np.random.Generator) -> list[tuple[str, ...]]:
-    """The header and the rows: the label of a sample, its group, and logarithms of amounts; an empty cell is missing."""
+    """The header and the rows: a sample, its group, and logarithms of amounts; an empty cell is missing."""
     proteins = sorted({protein for protein, _ in annotations})
     active = {protein for protein, pathway in annotations if pathway.split(".")[0] == ACTIVE}
     risen = np.array([protein in active for protein in proteins])
