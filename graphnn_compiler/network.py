@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
 
-from graphnn_compiler.archive import save
+from graphnn_compiler.archive import load, save
 from graphnn_compiler.arguments import (
     by_name,
     check_batches,
@@ -42,7 +43,8 @@ from graphnn_compiler.edges import Edges, clause_of, weights_by_pair
 from graphnn_compiler.evaluation.batches import batches
 from graphnn_compiler.evaluation.measuring import Measured, Parts, joined, measure, parts_of
 from graphnn_compiler.evaluation.reports import report
-from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Layer, Parameter, Plan, Target
+from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Input, Layer, Parameter, Plan, Target
+from graphnn_compiler.warm_start import WarmStart, warm_started
 
 if TYPE_CHECKING:
     from graphnn_compiler.training import History
@@ -271,6 +273,29 @@ class Network:
         """`numbers`, of the shape of the weights `name`, with those of some edges replaced, by key as `set_weights`."""
         layer, clause = self._owner(name)
         return weights_by_pair(self.plan, layer, clause, numbers, changes)
+
+    def warm_start(self, other: Network | str | os.PathLike[str]) -> WarmStart:
+        """Take over the parameters of another network, or of a saved model, that this one has too: by name, and in each
+        by the keys of units and of edges. What has no counterpart stays, and is counted in the report.
+
+        Nothing changes unless everything fits: ValueError where parameters of one name cannot match, GnnError for a
+        file that cannot be loaded.
+        """
+        try:
+            found = (other.plan, other.weights) if isinstance(other, Network) else load(other)
+        except Problem as problem:
+            raise GnnError([problem.about(str(other))]) from None
+        changed, inputs, report = warm_started(self.plan, self.weights, *found)
+        self.set_weights(changed)
+        self.prepare_inputs(inputs)
+        return report
+
+    def prepare_inputs(self, inputs: tuple[Input, ...]) -> None:
+        """Fill and scale inputs as these, the plan's own but for that, say. Compiled functions are made anew."""
+        if inputs != self.plan.inputs:
+            self.plan = replace(self.plan, inputs=inputs)
+            self._symbolic = SymbolicNetwork(self.plan, self._parameters)
+            self._functions.clear()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network, with the values that its parameters have now, to a `.gnnz` file for `load`.

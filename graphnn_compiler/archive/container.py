@@ -27,8 +27,9 @@ from graphnn_compiler.diagnostics import Problem, listed, size_text
 from graphnn_compiler.topology.npy import CHUNK_BYTES, npy_header, stored_member, write_npy
 
 FORMAT = "gnnz"
-PLAIN_VERSION, TRAINING_VERSION = 1, 2
-"""Format versions: of a model, and of one with the state of a training, which releases before it cannot read."""
+PLAIN_VERSION, TRAINING_VERSION, PREPARED_VERSION = 1, 2, 3
+"""Format versions: of a model; of one with the state of a training; of one whose inputs are filled or scaled, with such
+a state or without. Releases before each of them cannot read it."""
 
 _MANIFEST = "manifest.json"
 _MANIFEST_DIGEST = "manifest.sha256"
@@ -42,13 +43,15 @@ _DTYPES = frozenset({"|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u
 class Contents:
     """What an archive holds: the `plan` and `values` objects of its manifest, and the arrays that they refer to.
 
-    `training` is the object of a training's state, None in an archive without.
+    `training` is the object of a training's state, None in an archive without; `prepared` is whether inputs may be
+    filled or scaled.
     """
 
     plan: object
     values: object
     arrays: tuple[NDArray, ...]
     training: object = None
+    prepared: bool = False
 
 
 # ------------------------------------------------------------------ writing
@@ -75,7 +78,7 @@ def write_container(stream: BinaryIO, encoded: Encoded) -> None:
         entries = [_write_array(container, f"{k}.npy", array) for k, array in enumerate(encoded.arrays)]
         manifest = {
             "format": FORMAT,
-            "format_version": PLAIN_VERSION if encoded.training is None else TRAINING_VERSION,
+            "format_version": _version(encoded),
             "plan": encoded.plan,
             "values": encoded.values,
             "arrays": entries,
@@ -87,6 +90,12 @@ def write_container(stream: BinaryIO, encoded: Encoded) -> None:
             raise ValueError(f"its manifest would take {size_text(len(text))}")
         container.writestr(stored_member(_MANIFEST), text)
         container.writestr(stored_member(_MANIFEST_DIGEST), hashlib.sha256(text).hexdigest())
+
+
+def _version(encoded: Encoded) -> int:
+    if encoded.prepared:
+        return PREPARED_VERSION
+    return PLAIN_VERSION if encoded.training is None else TRAINING_VERSION
 
 
 def _write_array(container: zipfile.ZipFile, name: str, array: NDArray) -> dict[str, Any]:
@@ -117,10 +126,12 @@ def read_container(stream: BinaryIO, max_bytes: int) -> Contents:
         with manifest:
             contents = manifest.take("plan"), manifest.take("values")
             expected = [_Entry.of(fields) for fields in manifest.objects("arrays")]
-            training = manifest.take("training") if version == TRAINING_VERSION else None
+            prepared = version == PREPARED_VERSION
+            with_state = manifest.has("training") if prepared else version == TRAINING_VERSION
+            training = manifest.take("training") if with_state else None
         _check_expected(expected, members, max_bytes)
         arrays = tuple(_read_array(container, members[f"{k}.npy"], entry) for k, entry in enumerate(expected))
-    return Contents(*contents, arrays, training)
+    return Contents(*contents, arrays, training, prepared)
 
 
 # Beside its own, `zipfile` lets through what odd offsets, names that cannot be decoded and unknown features cause.
@@ -171,10 +182,10 @@ def _checked_version(manifest: Fields) -> int:
     if manifest.take("format") != FORMAT:
         raise Problem("E531", f"its manifest does not say that it is of the format `{FORMAT}`")
     version = manifest.integer("format_version", low=1)
-    if version > TRAINING_VERSION:
+    if version > PREPARED_VERSION:
         raise Problem(
             "E532",
-            f"it has format version {version}, and this release reads versions up to {TRAINING_VERSION}",
+            f"it has format version {version}, and this release reads versions up to {PREPARED_VERSION}",
             help="upgrade graphnn-compiler, or save the model again with this release",
         )
     return version

@@ -48,6 +48,7 @@ from graphnn_compiler.topology.plan import (
     Ref,
     RowNormalize,
     ScalarExpr,
+    Scaling,
     SparseClause,
     Sum,
     Target,
@@ -57,6 +58,7 @@ from graphnn_compiler.topology.plan import (
     WeightMode,
     Weights,
 )
+from graphnn_compiler.topology.scaling import ScalingMethod
 
 _SEEDS = 2**64
 
@@ -71,7 +73,7 @@ def decode(contents: Contents) -> tuple[Plan, dict[str, NDArray], TrainingState 
         plan = Plan(
             edition=it.integer("edition"),
             dtype=it.choice("dtype", get_args(DType)),
-            inputs=tuple(_input(fields, arrays) for fields in it.objects("inputs")),
+            inputs=tuple(_input(fields, arrays, contents.prepared) for fields in it.objects("inputs")),
             layers=tuple(_layer(fields, arrays) for fields in it.objects("layers")),
             parameters=tuple(_parameter(fields) for fields in it.objects("parameters")),
             targets=tuple(_target(fields, arrays) for fields in it.objects("targets")),
@@ -89,9 +91,20 @@ def decode(contents: Contents) -> tuple[Plan, dict[str, NDArray], TrainingState 
 # ------------------------------------------------------------------ layers
 
 
-def _input(fields: Fields, arrays: ReadArrays) -> Input:
+def _input(fields: Fields, arrays: ReadArrays, prepared: bool) -> Input:
     with fields as it:
-        return Input(it.text("name"), _units(it.nested("units"), arrays), arrays.optional(it, "default"))
+        name, units, default = it.text("name"), _units(it.nested("units"), arrays), arrays.optional(it, "default")
+        fill = arrays.required(it, "fill") if prepared and it.has("fill") else None
+        scaling = _scaling(it.nested("scaling"), arrays) if prepared and it.has("scaling") else None
+        return Input(name, units, default, fill, scaling)
+
+
+def _scaling(fields: Fields, arrays: ReadArrays) -> Scaling:
+    with fields as it:
+        method = it.choice("method", get_args(ScalingMethod))
+        if method == "row_normalize":
+            return Scaling(method)
+        return Scaling(method, arrays.required(it, "mean"), arrays.required(it, "deviation"))
 
 
 def _units(fields: Fields, arrays: ReadArrays) -> Units:

@@ -28,6 +28,7 @@ from graphnn_compiler.topology.plan import (
     DenseClause,
     Dropout,
     EdgePart,
+    Input,
     Layer,
     LayerNorm,
     Mean,
@@ -62,6 +63,11 @@ class Encoded:
     arrays: tuple[NDArray, ...]
     training: _Json | None = None
 
+    @property
+    def prepared(self) -> bool:
+        """Whether any input is filled or scaled."""
+        return any("fill" in node or "scaling" in node for node in self.plan["inputs"])
+
 
 def encode(
     plan: Plan, values: Mapping[str, NDArray], training: Callable[[WrittenArrays], _Json] | None = None
@@ -74,10 +80,7 @@ def encode(
     data = {
         "edition": operator.index(plan.edition),
         "dtype": plan.dtype,
-        "inputs": [
-            {"name": it.name, "units": _units(it.units, table), "default": table.optional(it.default)}
-            for it in plan.inputs
-        ],
+        "inputs": [_input(it, table) for it in plan.inputs],
         "layers": [_layer(layer, table) for layer in plan.layers],
         "parameters": [_parameter(parameter) for parameter in plan.parameters],
         "targets": [_target(target, table) for target in plan.targets],
@@ -108,6 +111,17 @@ def _too_deep(depth: int) -> None:
 
 
 # ------------------------------------------------------------------ layers
+
+
+def _input(node: Input, table: WrittenArrays) -> _Json:
+    found: _Json = {"name": node.name, "units": _units(node.units, table), "default": table.optional(node.default)}
+    if node.fill is not None:
+        found["fill"] = table.reference(node.fill)
+    if node.scaling is not None:
+        arrays = {"mean": node.scaling.mean, "deviation": node.scaling.deviation}
+        references = {name: table.reference(array) for name, array in arrays.items() if array is not None}
+        found["scaling"] = {"method": node.scaling.method, **references}
+    return found
 
 
 def _units(units: Units, table: WrittenArrays) -> _Json:

@@ -105,9 +105,9 @@ def layer_norm(x: Tensor) -> Tensor:
     return centred / pt.sqrt(variance + constant(LAYER_NORM_EPSILON, x))
 
 
-def row_normalize(x: Tensor) -> Tensor:
+def row_normalize(x: Tensor, axis: int = CHANNELS) -> Tensor:
     """Each unit's channels divided by their sum; a zero sum gives 0."""
-    total = x.sum(axis=CHANNELS, keepdims=True)
+    total = x.sum(axis=axis, keepdims=True)
     empty = pt.eq(total, constant(0, x))
     safe = pt.switch(empty, constant(1, x), total)
     return pt.switch(empty, constant(0, x), x / safe)

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias, assert_never
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphnn_compiler.backend.reference_functions import Array, batch_statistics, sigmoid
+from graphnn_compiler.backend.reference_functions import Array, batch_statistics, prepared, sigmoid
 from graphnn_compiler.backend.reference_functions import activate as activate
 from graphnn_compiler.backend.reference_functions import normalized as normalized
 from graphnn_compiler.topology.comparisons import has_scores
@@ -194,7 +194,7 @@ def _run(plan: Plan, values: Values, inputs: Values, training: bool = False) -> 
     magnitudes: dict[str, Array] = {}
     batched: set[str] = set()
     for node in plan.inputs:
-        array = _float(inputs.get(node.name, node.default))
+        array = prepared(_float(inputs.get(node.name, node.default)), node)
         if array.ndim > len(node.units.shape):
             batched.add(node.name)
         n_given = len(array) if node.name in batched else 1

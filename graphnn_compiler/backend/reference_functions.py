@@ -12,12 +12,26 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from graphnn_compiler.topology.plan import Activation
+from graphnn_compiler.topology.plan import Activation, Input
 
 Array: TypeAlias = NDArray[np.float64]
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
+
+
+def prepared(x: Array, node: Input) -> Array:
+    """An input (U,), (U, C) or with a batch axis in front, filled and scaled number by number and row by row."""
+    filled = x.copy()
+    if node.fill is not None:
+        for place in zip(*np.nonzero(np.isnan(x)), strict=True):
+            filled[place] = node.fill[place[x.ndim - len(node.units.shape) :]]
+    if node.scaling is None:
+        return filled
+    if node.scaling.mean is not None and node.scaling.deviation is not None:
+        return np.asarray((filled - node.scaling.mean) / node.scaling.deviation)
+    rows = filled.reshape(-1, filled.shape[-1])
+    return np.array([row / row.sum() if row.sum() != 0 else 0 * row for row in rows]).reshape(x.shape)
 
 
 def normalized(x: Array) -> Array:

@@ -40,6 +40,7 @@ from graphnn_compiler.backend.layout import (
     to_node_major,
     with_shape,
 )
+from graphnn_compiler.backend.preparation import prepared
 from graphnn_compiler.backend.products import channels_in_batch, dense_by_channel, dense_product, project
 from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.plan import (
@@ -91,8 +92,9 @@ def last_activation(layer: Layer) -> Activation:
 class Applied:
     """The variables of one application of a network to inputs.
 
-    `values` (inputs and layers) and `logits` (layers: what the last activation is applied to) are node-major.
-    `batched` names those with a batch axis. `sums` are, of the layers asked for, what clauses and bias add up to.
+    `values` (inputs, filled and scaled, and layers) and `logits` (layers: what the last activation is applied to) are
+    node-major. `batched` names those with a batch axis. `sums` are, of the layers asked for, what clauses and bias add
+    up to.
     """
 
     plan: Plan
@@ -126,7 +128,7 @@ class SymbolicNetwork:
         """
         applied = Applied(self.plan)
         for node in self.plan.inputs:
-            applied.values[node.name] = to_node_major(inputs[node.name], node.units)
+            applied.values[node.name] = to_node_major(prepared(inputs[node.name], node), node.units)
             if is_batched(inputs[node.name], node.units.shape):
                 applied.batched.add(node.name)
         for layer in self.plan.layers:

@@ -43,7 +43,7 @@ def samples_of(
         require_file(file)
     tables = [file for file in files if is_table(Path(file))]
     for option, value in (("--index", index), ("--missing", missing)):
-        if value is not None and not tables:
+        if value not in (None, "keep") and not tables:
             raise UsageError(f"`{option}` is of tables, and --data names none", help="leave it out")
     if missing == "drop" and len(files) > 1:
         message = "`--missing drop` leaves samples out of one file, and --data names several"

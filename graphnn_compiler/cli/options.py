@@ -167,7 +167,8 @@ def _add_data(parser: Parser) -> None:
     parser.add_argument("--index", metavar="COLUMN", help="the column of a table that labels the samples")
     parser.add_argument(
         "--missing", metavar="POLICY", type=_missing,
-        help="of missing cells of a table: mean (of the column, in this file), zero, or drop (the sample)",
+        help="of missing cells of a table: mean (of the column; in training of the samples trained on, which the "
+        "model keeps; else in this file), zero, or drop (the sample)",
     )  # fmt: skip
 
 

@@ -8,27 +8,32 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from graphnn_compiler.archive import save
+from numpy.typing import NDArray
+
+from graphnn_compiler.archive import load, save
 from graphnn_compiler.cli import output
 from graphnn_compiler.cli.arrays import samples_of
 from graphnn_compiler.cli.curves import draw_curves, require_matplotlib
 from graphnn_compiler.cli.epoch_log import epoch_log
 from graphnn_compiler.cli.null_models import check_null_options, compare_null_models
 from graphnn_compiler.cli.output import UsageError
-from graphnn_compiler.cli.programs import STDIN, about, data_files, plan_of_model, shown
+from graphnn_compiler.cli.programs import STDIN, about, data_files, plan_of_model, require_file, shown
 from graphnn_compiler.cli.progress import progress, scores_text
 from graphnn_compiler.cli.training_settings import settings_of
 from graphnn_compiler.diagnostics import Problem, count
 from graphnn_compiler.network import Network
 from graphnn_compiler.samples.reading import split_name
+from graphnn_compiler.samples.tables import Missing
 from graphnn_compiler.topology.plan import Plan
 from graphnn_compiler.training import History
 from graphnn_compiler.training.batches import Data
 from graphnn_compiler.training.loop import Training
+from graphnn_compiler.warm_start import warm_started
 
 INTERRUPTED = 130
 
@@ -73,6 +78,7 @@ def _files(arguments: argparse.Namespace) -> tuple[str, str]:
     checkpoint = arguments.checkpoint or str(_renamed(Path(destination), ".checkpoint.gnnz"))
     read = [None if arguments.model == STDIN else arguments.model, *arguments.data]
     read += [arguments.validation] if isinstance(arguments.validation, str) else []
+    read += [] if arguments.warm_start is None else [arguments.warm_start]
     for written in (destination, checkpoint, arguments.log, arguments.curves, arguments.null_report):
         if written is not None:
             output.require_destination(written, read)
@@ -89,6 +95,8 @@ def _renamed(path: Path, suffix: str) -> Path:
 
 def _training(arguments: argparse.Namespace, checkpoint: str, written: list[str]) -> Training:
     plan, values = plan_of_model(arguments.model, arguments, seed_is_of_training=True)
+    if arguments.warm_start is not None:
+        plan, values = _warm(plan, values, arguments.warm_start)
     read = [split_name(plan, name)[1] for name in arguments.data]
     for name in written:
         output.require_destination(name, [*read, *data_files(arguments.model, plan)])
@@ -98,13 +106,28 @@ def _training(arguments: argparse.Namespace, checkpoint: str, written: list[str]
     if isinstance(validation, str):
         with about(validation):
             _, validation = _data(plan, [validation], arguments, learn_classes=False)
-    with _usage():
+    with _usage(), about(arguments.data[0] if arguments.data else shown(arguments.model)):
         return Training(Network(plan, values), data, settings_of(arguments, validation, checkpoint))
+
+
+def _warm(plan: Plan, values: Mapping[str, NDArray], name: str) -> tuple[Plan, Mapping[str, NDArray]]:
+    """The plan and values with what another saved model has of them."""
+    require_file(name)
+    with about(name):
+        other = load(name)
+    try:
+        changed, inputs, report = warm_started(plan, values, *other)
+    except ValueError as error:
+        raise UsageError(f"`{name}` is no start for this network: {error}") from error
+    output.say(f"warm start from {name}: {report}")
+    return replace(plan, inputs=inputs), changed
 
 
 def _data(plan: Plan, names: list[str], arguments: argparse.Namespace, *, learn_classes: bool) -> tuple[Plan, Data]:
     """Inputs and all targets of files, and the plan with the names of classes in them, if they are to be learned."""
-    options = {"index": arguments.index, "missing": arguments.missing}
+    # means are those of the samples that are trained on, which are not known before the split
+    missing: Missing | None = "keep" if arguments.missing == "mean" else arguments.missing
+    options = {"index": arguments.index, "missing": missing}
     samples = samples_of(plan, names, targets=True, learn_classes=learn_classes, mapped=True, **options)
     for note in samples.notes:
         output.say(note)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from graphnn_compiler.diagnostics import did_you_mean
 
 OPTIMISERS = ("adam", "adamw", "sgd", "rmsprop")
+SCALINGS = ("standardize", "row_normalize")
 SCHEDULES = ("constant", "step", "exponential", "cosine")
 
 
@@ -18,6 +19,8 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     """Everything but how a program is built, and the data."""
     parser.add_argument("model", metavar="MODEL", help="a program (.gnn), or a saved model (.gnnz) to train on")
     parser.add_argument("-o", "--output", metavar="OUT", help="the trained model; MODEL's name with .trained.gnnz")
+    parser.add_argument("--warm-start", metavar="OTHER.gnnz",
+                        help="begin with the parameters of a saved model, matched by keys")  # fmt: skip
     _add_method(parser.add_argument_group("method"))
     _add_validation(parser.add_argument_group("validation"))
     _add_files(parser.add_argument_group("checkpoints and logs"))
@@ -39,6 +42,9 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--warmup", metavar="N", type=_count, help="let the rate rise over the first N steps")
     group.add_argument("--clip-norm", metavar="C", type=positive, help="the largest norm of all slopes together")
     group.add_argument("--clip-value", metavar="C", type=positive, help="the largest slope")
+    group.add_argument("--scale", metavar="INPUT=METHOD", type=_scaling, action="append", default=[],
+                       help="standardize or row_normalize an input, by the samples that are trained on; the model "
+                       "keeps it; may be repeated")  # fmt: skip
     names = {"metavar": "NAME", "action": "append", "default": []}
     group.add_argument("--freeze", **names, help="a parameter that stays as it is; may be repeated")  # type: ignore[arg-type]
     group.add_argument("--non-negative", **names, help="a parameter that stays at 0 or above")  # type: ignore[arg-type]
@@ -118,6 +124,14 @@ def _schedule(text: str) -> tuple[str, tuple[float, ...]]:
         forms = {"exponential": "exponential=0.95", "step": "step=0.5/10"}
         raise argparse.ArgumentTypeError(f"`{text}` does not have the form {forms.get(name, name)}")
     return name, numbers
+
+
+def _scaling(text: str) -> tuple[str, str]:
+    """`INPUT=METHOD`; whether there is such an input is not known yet."""
+    name, sign, method = text.partition("=")
+    if not sign or not name:
+        raise argparse.ArgumentTypeError(f"`{text}` does not have the form INPUT=METHOD")
+    return name, _one_of(SCALINGS)(method)
 
 
 def _validation(text: str) -> float | str:

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable, Mapping
 
 from graphnn_compiler.cli.output import UsageError
+from graphnn_compiler.topology.scaling import ScalingMethod
 from graphnn_compiler.training import (
     Constant,
     Cosine,
@@ -43,6 +44,8 @@ def settings_of(arguments: argparse.Namespace, validation: float | Data | None, 
         clip_value=arguments.clip_value,
         validation=validation,
         stop=_stop(arguments),
+        scale=_scale(arguments),
+        missing="mean" if arguments.missing == "mean" else None,
         weights=dict.fromkeys(arguments.balance, BALANCED),
         frozen=tuple(arguments.freeze),
         constraints=_constraints(arguments),
@@ -89,6 +92,15 @@ def _stop(arguments: argparse.Namespace) -> EarlyStopping | None:
                 raise UsageError(f"`--{option}` is of early stopping", help="add --stop-after N")
         return None
     return EarlyStopping(arguments.metric, arguments.patience, arguments.mode)
+
+
+def _scale(arguments: argparse.Namespace) -> dict[str, ScalingMethod]:
+    found: dict[str, ScalingMethod] = {}
+    for name, method in arguments.scale:
+        if name in found:
+            raise UsageError(f"input `{name}` is scaled twice", help="keep one of the two --scale")
+        found[name] = method
+    return found
 
 
 def _constraints(arguments: argparse.Namespace) -> dict[str, Constraint]:

@@ -23,8 +23,12 @@ from graphnn_compiler.topology.readers.parquet import read_parquet
 from graphnn_compiler.topology.readers.table import RowTable
 from graphnn_compiler.topology.readers.text_files import format_of
 
-Missing: TypeAlias = Literal["mean", "zero", "drop"]
-"""What becomes of missing cells: the mean of the column in this file, 0, or the whole sample is left out."""
+Missing: TypeAlias = Literal["mean", "zero", "drop", "keep"]
+"""What becomes of missing cells: the mean of the column in this file, 0, the whole sample is left out, or NaN for a
+network that fills it.
+
+An input that a training gave means has them by default, and instead of those of this file.
+"""
 
 TABLES = (".csv", ".tsv", ".parquet")
 
@@ -83,7 +87,7 @@ def read_table(
         cells = {name: _Cells(it.values[kept]) for name, it in cells.items()}
         labels = labels if labels is None else labels[kept]
     else:
-        _fill(cells, fields, missing, table)
+        notes += _fill(cells, fields, missing, table, _kept(plan, missing))
     arrays = {name: it.values.reshape(len(it.values), *fields[name].shape) for name, it in cells.items()}
     return TableSamples(arrays, labels, tuple(notes))
 
@@ -177,19 +181,37 @@ def _whole_rows(cells: Mapping[str, _Cells], shown: str) -> NDArray[np.bool_]:
     return whole
 
 
+def _kept(plan: Plan, missing: Missing | None) -> frozenset[str]:
+    """The inputs whose missing cells stay NaN, for the network to fill."""
+    stored = missing in (None, "mean")
+    return frozenset(node.name for node in plan.inputs if missing == "keep" or (stored and node.fill is not None))
+
+
 def _fill(
-    cells: Mapping[str, _Cells], fields: Mapping[str, Field], missing: Literal["mean", "zero"] | None, table: RowTable
-) -> None:
-    """Fill missing cells of inputs; E287 where that is not allowed."""
+    cells: Mapping[str, _Cells],
+    fields: Mapping[str, Field],
+    missing: Missing | None,
+    table: RowTable,
+    kept: frozenset[str],
+) -> list[str]:
+    """Fill missing cells of inputs; what is left to the network, in words. E287 where that is not allowed."""
+    notes = []
     for name, it in cells.items():
         one = fields[name]
-        if it.missing and (missing is None or one.what == "target"):
+        if it.missing and (one.what == "target" or (missing is None and name not in kept)):
             raise _missing_cells(it, one, missing, table)
+        if it.missing and name in kept:
+            total = sum(int(absent.sum()) for absent in it.missing.values())
+            notes.append(f"{count(total, 'missing cell')} of {table.shown}: means of the training data stand there")
         for place, absent in it.missing.items():
+            if name in kept:
+                it.values[absent, place] = np.nan
+                continue
             if missing == "mean" and absent.all():
                 message = f"no sample of `{table.shown}` has a value for `{one.titles([place])[0]}` of input `{name}`"
                 raise Problem("E287", message, help="there is no mean of nothing: `--missing zero` puts 0 there")
             it.values[absent, place] = it.values[~absent, place].mean() if missing == "mean" else 0
+    return notes
 
 
 def _missing_cells(it: _Cells, one: Field, missing: Missing | None, table: RowTable) -> Problem:
@@ -201,5 +223,6 @@ def _missing_cells(it: _Cells, one: Field, missing: Missing | None, table: RowTa
     places = [(line, f"`{one.titles([place])[0]}` is empty here") for line, (_, place) in where]
     help = "fill them in, or say `--missing mean`, `--missing zero`, or `--missing drop` (of the samples)"
     if missing is not None:
-        help = f"targets are never made up, by `--missing {missing}` neither; `--missing drop` leaves the samples out"
+        policy = "mean" if missing == "keep" else missing
+        help = f"targets are never made up, by `--missing {policy}` neither; `--missing drop` leaves the samples out"
     return Problem("E287", message, help=help, places=places)

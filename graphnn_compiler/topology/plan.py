@@ -35,6 +35,7 @@ from graphnn_compiler.model.tensors import TensorExpr as TensorExpr
 from graphnn_compiler.model.tensors import operands as operands
 from graphnn_compiler.model.tensors import references as references
 from graphnn_compiler.topology.csr import Csr
+from graphnn_compiler.topology.scaling import Scaling as Scaling
 
 DType = Literal["float32", "float64"]
 WeightMode = Literal["per_edge", "shared", "per", "fixed"]
@@ -168,11 +169,17 @@ Clause: TypeAlias = SparseClause | DenseClause
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """A free input. `default` has the shape of one sample (shared by the batch) or a batch axis in front."""
+    """A free input. `default` has the shape of one sample (shared by the batch) or a batch axis in front.
+
+    Where there is `fill` (float64, the shape of one sample), NaN stands for a missing value and becomes that; then
+    `scaling` is applied. Layers read the result.
+    """
 
     name: str
     units: Units
     default: NDArray | None = None
+    fill: NDArray[np.float64] | None = None
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True, eq=False)

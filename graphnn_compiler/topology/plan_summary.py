@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphnn_compiler.diagnostics import count, size_text
-from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Layer, Plan, SparseClause
+from graphnn_compiler.topology.plan import Clause, Combination, DenseClause, Input, Layer, Plan, SparseClause
 
 SUMMARY_FORMAT_VERSION = 1
 
@@ -31,13 +31,12 @@ def summary(plan: Plan) -> dict[str, Any]:
     in every layer that they are tied to. `state` are the numbers that follow the data in training, the running
     statistics of batch norms, which `parameters` leaves out and `bytes` does not. The histogram of in-degrees has the
     bins 0, 1, 2..3, 4..7 and so on, empty ones left out. `bytes` are those of the parameter values and of the edge
-    arrays, each array once.
+    arrays, each array once. An input that a training prepared has `missing` and `scaling` too: policy and method.
     """
     state = [parameter.size for parameter in plan.parameters if parameter.kind == "state"]
     sizes = [parameter.size for parameter in plan.parameters if parameter.kind != "state"]
     trainable = [parameter.size for parameter in plan.parameters if parameter.trainable]
     n_bytes = (sum(sizes) + sum(state)) * np.dtype(plan.dtype).itemsize
-    inputs = [{"name": it.name, "units": len(it.units), "channels": it.units.channels} for it in plan.inputs]
     return {
         "format_version": SUMMARY_FORMAT_VERSION,
         "dtype": plan.dtype,
@@ -45,10 +44,31 @@ def summary(plan: Plan) -> dict[str, Any]:
         "trainable": sum(trainable),
         "state": sum(state),
         "bytes": {"parameters": n_bytes, "structure": _structure_bytes(plan)},
-        "inputs": inputs,
+        "inputs": [_input_summary(it) for it in plan.inputs],
         "outputs": [layer.name for layer in plan.outputs],
         "layers": [_layer_summary(layer, plan) for layer in plan.layers],
     }
+
+
+def _input_summary(node: Input) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": node.name, "units": len(node.units), "channels": node.units.channels}
+    if node.fill is not None:
+        found["missing"] = "mean"
+    if node.scaling is not None:
+        found["scaling"] = node.scaling.method
+    return found
+
+
+def preparation(node: Input) -> list[str]:
+    """What an input goes through before layers read it, in words."""
+    filled = ["missing values become means of the training data"] if node.fill is not None else []
+    return filled + ([_SCALED[node.scaling.method]] if node.scaling is not None else [])
+
+
+_SCALED = {
+    "standardize": "standardized by mean and deviation of the training data",
+    "row_normalize": "row-normalized",
+}
 
 
 def _layer_summary(layer: Layer, plan: Plan) -> dict[str, Any]:
@@ -138,7 +158,8 @@ def summary_text(plan: Plan) -> str:
     clauses = [["clause", "from", "edges", "in-degree", "left out", "units by in-degree"]]
     clauses += [_clause_row(it["name"], clause) for it in sizes["layers"] for clause in it["clauses"]]
     tables = [_aligned(nodes, "llrrr")] + ([_aligned(clauses, "llrrrl")] if len(clauses) > 1 else [])
-    return "\n\n".join([head, *tables]) + "\n"
+    said = [f"input {it.name}: {', '.join(preparation(it))}" for it in plan.inputs if preparation(it)]
+    return "\n\n".join([head, *tables, *(["\n".join(said)] if said else [])]) + "\n"
 
 
 def _clause_row(layer: str, clause: dict[str, Any]) -> list[str]:

@@ -42,7 +42,7 @@ from graphnn_compiler.topology.plan import (
     Weighted,
     Weights,
 )
-from graphnn_compiler.topology.plan_summary import in_degrees
+from graphnn_compiler.topology.plan_summary import in_degrees, preparation
 
 _SHOWN_KEYS = 3
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
@@ -208,7 +208,8 @@ def _activation_text(activation: Activation) -> str:
 
 
 def _input_line(source: Input) -> str:
-    return f"input {source.name} {_units_text(source.units)}{_default_text(source.default)}"
+    prepared = "".join(f", {said}" for said in preparation(source))
+    return f"input {source.name} {_units_text(source.units)}{_default_text(source.default)}{prepared}"
 
 
 def _default_text(default: NDArray | None) -> str:

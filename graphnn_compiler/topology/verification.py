@@ -29,6 +29,7 @@ from graphnn_compiler.topology.plan import (
     Units,
     Weights,
 )
+from graphnn_compiler.topology.scaling import verify_scaling, verify_statistic
 from graphnn_compiler.topology.verification_objectives import verify_objective, verify_target
 
 # Names reach error messages and the text of programs, so that no archive may bring anything else along.
@@ -49,7 +50,10 @@ def verify(plan: Plan, values: Mapping[str, NDArray] | None = None) -> None:
     _verify_names("objectives", [objective.name for objective in plan.objectives])
     _verify_all_units(nodes)
     for source in plan.inputs:
-        verify_default(f"input `{source.name}`", source.default, source.units.shape)
+        place, shape = f"input `{source.name}`", source.units.shape
+        verify_default(place, source.default, shape)
+        verify_statistic(f"{place}: what fills missing values", source.fill, shape)
+        verify_scaling(place, source.scaling, shape, plan.dtype)
     _verify_order(plan)
     for layer in plan.layers:
         _verify_layer(plan, layer)

@@ -141,7 +141,11 @@ def random(seed: int, purpose: str, epoch: int) -> np.random.Generator:
 
 
 def split(data: Data, share: float, seed: int) -> tuple[Data, Data]:
-    """Data to train on, and a share of the samples, drawn by seed, to validate on."""
+    """Data to train on, and a share of the samples, drawn by seed, to validate on.
+
+    Where a target has one class a sample, each class gives its share, rounded up or down (stratified by the first such
+    target).
+    """
     n = data.n_samples
     if n is None:
         raise ValueError("a share of the samples is kept for validation only where inputs or targets have a batch axis")
@@ -149,7 +153,21 @@ def split(data: Data, share: float, seed: int) -> tuple[Data, Data]:
     n_held = round(share * n)
     require(0 < n_held < n, f"{share:.3g} of {count(n, 'sample')} leaves none to validate or to train on")
     mixed = random(seed, "split", 0).permutation(n)
-    return data.subset(np.sort(mixed[n_held:])), data.subset(np.sort(mixed[:n_held]))
+    classes = _classes(data)
+    if classes is None:
+        held = np.arange(n) < n_held
+    else:
+        mixed = mixed[np.argsort(classes[data.places(mixed)], kind="stable")]
+        held = np.diff(np.arange(n + 1) * n_held // n) > 0  # one of every n / n_held, so of every class
+    return data.subset(np.sort(mixed[~held])), data.subset(np.sort(mixed[held]))
+
+
+def _classes(data: Data) -> NDArray[np.int64] | None:
+    """The class numbers of all samples of the first target with one class a sample; None without such a target."""
+    for target in data.plan.targets:
+        if target.n_classes is not None and not target.shape and target.name in data.batched:
+            return target_array(data.plan, target, data.targets[target.name])
+    return None
 
 
 def batch_ends(n_samples: int, size: int) -> NDArray[np.int64]:

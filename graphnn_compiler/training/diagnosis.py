@@ -33,9 +33,11 @@ def _culprit(network: Network, inputs: Arrays) -> str:
     for name, array in network.weights.items():
         if not np.isfinite(array).all():
             return f"parameter `{name}` is not finite since the step before: its slope was not"
+    filled = {node.name for node in network.plan.inputs if node.fill is not None}
     for name, array in inputs.items():
-        if not np.isfinite(array).all():
-            return f"input `{name}` {_finding(array)}"
+        known = array[~np.isnan(array)] if name in filled else array
+        if not np.isfinite(known).all():
+            return f"input `{name}` {_finding(known)}"
     names = [layer.name for layer in network.plan.layers]
     applied = network.applied(inputs, training=False)
     values = [applied.values[name] for name in names]

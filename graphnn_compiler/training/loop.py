@@ -26,6 +26,7 @@ from graphnn_compiler.training.files import named_arrays
 from graphnn_compiler.training.history import Epoch, History
 from graphnn_compiler.training.interruption import interrupts_noticed
 from graphnn_compiler.training.optimisers import optimiser
+from graphnn_compiler.training.preparation import prepared_inputs
 from graphnn_compiler.training.refusals import require
 from graphnn_compiler.training.sample_weights import sample_weights
 from graphnn_compiler.training.settings import Settings, settings_of
@@ -42,6 +43,8 @@ def fit(network: Network, inputs: Any = None, targets: Any = None, **options: An
     Inputs and targets are as `Network.evaluate` takes them, arrays mapped from files (`numpy.memmap`) included, which
     are read batch by batch; or `inputs` alone is the name of an `.npz` file with all of them. Those with a batch axis
     are cut into batches along it; without any, each epoch is one step on everything there is, as for one whole graph.
+
+    With `scale` or `missing` the network fills and scales its inputs from then on, in every use.
 
     ValueError, TypeError and KeyError for what does not fit the network; GnnError where the loss stops being finite
     (E546), or a checkpoint cannot be written or gone on from. KeyboardInterrupt comes between two steps, after the
@@ -79,6 +82,7 @@ class Training:
         self.measured = self._measured()
         self.scores = self._names_of_scores()
         self.watch = self._watch()
+        network.prepare_inputs(prepared_inputs(network.plan, trained, settings.scale, settings.missing))
         self.course = Course(sums=np.zeros(1 + len(self.losses)))
         self.step: Step = compile_step(network, trained, weights.shapes(data.targets), settings, self.seed)
         self.data = data

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from graphnn_compiler.diagnostics import did_you_mean
+from graphnn_compiler.topology.scaling import ScalingMethod
 from graphnn_compiler.training.batches import Data
 from graphnn_compiler.training.constraints import Constraint
 from graphnn_compiler.training.history import Epoch
 from graphnn_compiler.training.optimisers import Adam, Optimiser
+from graphnn_compiler.training.preparation import MissingPolicy
 from graphnn_compiler.training.refusals import require
 from graphnn_compiler.training.sample_weights import Given
 from graphnn_compiler.training.schedules import Constant, Schedule
@@ -37,6 +39,8 @@ class Settings:
       networks", ICML 2013).
     * `validation`: a share of the samples (0.1), drawn by the seed, or inputs and targets, or their file.
     * `stop`: early stopping; the best weights are then put back at the end.
+    * `scale`: by input, "standardize" or "row_normalize", fitted on the samples that are trained on; `missing`: "mean"
+      for NaN in inputs to become the mean of their unit in these samples (see `preparation.prepared_inputs`).
     * `weights`: by target, one weight a sample (or a value), a mapping from classes, or "balanced".
     * `frozen`: names of parameters that do not move; `constraints`: by parameter, `NonNegative()`, `KeepSign()` or
       `Sign(..)`.
@@ -53,6 +57,8 @@ class Settings:
     clip_value: float | None = None
     validation: Validation = None
     stop: EarlyStopping | None = None
+    scale: Mapping[str, ScalingMethod] = field(default_factory=dict)
+    missing: MissingPolicy | None = None
     weights: Given | None = None
     frozen: Sequence[str] = ()
     constraints: Mapping[str, Constraint] = field(default_factory=dict)

@@ -25,7 +25,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # a network is given to training by its own method, and is known there to type checkers alone
     "training": {"diagnostics", "topology", "backend", "arguments", "archive", "evaluation"},
     "importance": {"diagnostics", "files", "topology", "backend", "arguments", "edges", "evaluation"},
-    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation", "training"},
+    "network": {"diagnostics", "topology", "backend", "arguments", "edges", "archive", "evaluation", "training"}
+    | {"warm_start"},
+    "warm_start": {"diagnostics", "topology"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
     "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
@@ -33,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"network", "archive", "api"},
     "__main__": {"cli"},
     "cli": {"source", "diagnostics", "files", "language", "model", "topology", "backend", "arguments", "edges"}
-    | {"network", "training", "importance", "archive", "samples", "evaluation", "compiler", "api", ""},
+    | {"network", "warm_start", "training", "importance", "archive", "samples", "evaluation", "compiler", "api", ""},
     # the public names, imported when first used: for type checkers, and by name
     "": {"source", "diagnostics", "building", "network", "api", "estimator"},
 }
@@ -66,7 +68,7 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     "lark": ("language.parser",),
     # the numeric base: arrays are the currency of every stage that holds data
     "numpy": ("topology", "backend", "network", "archive", "arguments", "edges", "evaluation", "samples", "cli")
-    + ("training", "importance", "estimator"),
+    + ("training", "warm_start", "importance", "estimator"),
     # sparse matrix products, trees of neighbours and special functions, where the standard base ends; `edges` hands
     # users their edges as SciPy matrices; correlations
     "scipy": ("topology", "backend", "edges", "evaluation.scores"),

@@ -20,6 +20,7 @@ from graphnn_compiler.archive import TrainingState, load, load_checkpoint, save
 from graphnn_compiler.archive.encoding import MAX_DEPTH
 from graphnn_compiler.diagnostics import Problem
 from graphnn_compiler.topology.npy import npy_header
+from graphnn_compiler.topology.scaling import Scaling
 
 PLAN = s.every_node()
 
@@ -42,7 +43,7 @@ def test_sealed_anew_is_sound(tmp_path: Path, forgery: Forgery) -> None:
 
 
 def test_future_version(tmp_path: Path, forgery: Forgery) -> None:
-    forgery.manifest = {"format": "gnnz", "format_version": 3, "something": "else"}
+    forgery.manifest = {"format": "gnnz", "format_version": 4, "something": "else"}
     problem = refusal(tmp_path, forgery.sealed())
     assert problem.code == "E532"
     assert problem.help is not None
@@ -207,6 +208,59 @@ def test_nested_expression(tmp_path: Path, forgery: Forgery) -> None:
     problem = refusal(tmp_path, forgery.sealed())
     assert problem.code == "E537"
     assert "nested" in problem.message
+
+
+# ------------------------------------------------------------------ inputs that are filled and scaled
+
+
+@pytest.fixture
+def scaled(tmp_path: Path) -> Forgery:
+    node = PLAN.inputs[0]
+    numbers = np.arange(1.0, 1 + np.prod(node.units.shape)).reshape(node.units.shape)
+    inputs = (replace(node, fill=numbers, scaling=Scaling("standardize", numbers, numbers + 1)), *PLAN.inputs[1:])
+    save(tmp_path / "s.gnnz", replace(PLAN, inputs=inputs), s.values_of(PLAN), STATE)
+    return Forgery((tmp_path / "s.gnnz").read_bytes())
+
+
+def test_scaling_comes_back(tmp_path: Path, scaled: Forgery) -> None:
+    (tmp_path / "m.gnnz").write_bytes(scaled.sealed())
+    plan, _, state = load_checkpoint(tmp_path / "m.gnnz")
+    node = plan.inputs[0]
+    assert scaled.manifest["format_version"] == 3
+    assert state is not None
+    assert node.scaling is not None
+    assert node.fill is node.scaling.mean  # stored once
+    np.testing.assert_array_equal(node.scaling.deviation, node.fill + 1)
+
+
+INPUT = ("plan", "inputs", 0)
+
+
+def _deviation(array: np.ndarray) -> Callable[[Forgery], None]:
+    return lambda f: f.array(_plan(f)["inputs"][0]["scaling"]["deviation"]["array"], array)
+
+
+SHAPE = PLAN.inputs[0].units.shape
+FORGED_SCALING: dict[str, tuple[Callable[[Forgery], object], str]] = {
+    "older version": (_set("format_version", to=1), "E537"),
+    "method": (_set(*INPUT, "scaling", "method", to="whiten"), "E537"),
+    "list": (_set(*INPUT, "scaling", to=[]), "E537"),
+    "no deviation": (lambda f: _plan(f)["inputs"][0]["scaling"].pop("deviation"), "E537"),
+    "numbers of another method": (_set(*INPUT, "scaling", "method", to="row_normalize"), "E537"),
+    "array of strings": (lambda f: _set(*INPUT, "fill", to=_plan(f)["inputs"][0]["units"]["keys"])(f), "E541"),
+    "zero": (_deviation(np.zeros(SHAPE)), "E541"),
+    "negative": (_deviation(-np.ones(SHAPE)), "E541"),
+    "not finite": (_deviation(np.full(SHAPE, np.nan)), "E541"),
+    "shape": (_deviation(np.ones((7, *SHAPE))), "E541"),
+    "dtype": (_deviation(np.ones(SHAPE, np.float32)), "E541"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED_SCALING)
+def test_forged_scaling(tmp_path: Path, scaled: Forgery, name: str) -> None:
+    change, code = FORGED_SCALING[name]
+    change(scaled)
+    assert refusal(tmp_path, scaled.sealed()).code == code
 
 
 # ------------------------------------------------------------------ the state of a training

@@ -57,6 +57,29 @@ def test_a_share_for_validation() -> None:
     assert sorted(chain.from_iterable(seen(Batches(training, 4, 0, True, SampleWeights()), 0))) == sorted(first)
 
 
+KINDS = """\
+gnn 1
+input x[3]
+output label[3] { from x via all  activation = softmax }
+target truth
+loss cost = cross_entropy(label, truth)
+"""
+
+
+def test_every_class_gives_its_share_for_validation() -> None:
+    plan = gnn.build(KINDS, mode=linear()._mode).plan
+    truth = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [50, 25, 8]))
+    held = {}
+    for seed in range(4):
+        parts = split(Data.of(plan, np.zeros((len(truth), 3)), truth), 0.2, seed)
+        trained, held[seed] = (part.places(np.arange(part.n_samples or 0)) for part in parts)
+        assert sorted([*trained, *held[seed]]) == list(range(len(truth)))
+        assert len(held[seed]) == round(0.2 * len(truth))
+        counts = np.bincount(truth[held[seed]], minlength=3)
+        assert all(abs(counts - 0.2 * np.bincount(truth)) < 1)
+    assert len({str(one) for one in held.values()}) == 4
+
+
 WHOLE = """\
 gnn 1
 input x[3] = read("x.npy")

@@ -32,6 +32,7 @@ from graphnn_compiler.backend.program.code import (
 )
 from graphnn_compiler.backend.program.layers import Layers
 from graphnn_compiler.backend.program.objectives import Objectives, result_name
+from graphnn_compiler.backend.program.preparation import print_preparation
 from graphnn_compiler.backend.program.printer import RESERVED, Printer
 from graphnn_compiler.backend.program.reached import reached
 from graphnn_compiler.backend.program.scaffold import PARAMETERS, SAVE, dictionary, docstring_line, documented
@@ -151,6 +152,7 @@ class _Printing:
             units, batched = node.units, self._batched[node.name]
             shape = shape_text(units.shape, batched)
             code = self._given(block, node, inputs[node.name], self._plan.dtype, shape)
+            code = print_preparation(self._printer, self._arrays, block, node, code)
             layers.values[node.name] = Value(code, batched, units.channel_axis, len(units), units.channels)
         for layer in self._plan.layers:
             if layer.name in self._comments.layers:

@@ -43,6 +43,7 @@ OPERATIONS: Mapping[str, Row] = MappingProxyType(
         "cast": Row("x, dtype", "pt.cast", "tt.cast"),
         # elementwise
         "switch": Row("condition, x, y", "pt.switch", "tt.switch"),
+        "isnan": Row("x", "pt.isnan", "tt.isnan"),
         "minimum": Row("x, y", "pt.minimum", "tt.minimum"),
         "eq": Row("x, y", "pt.eq", "tt.eq"),
         "exp": Row("x", "pt.exp", "tt.exp"),
