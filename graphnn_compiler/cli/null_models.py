@@ -36,6 +36,9 @@ def check_null_options(arguments: argparse.Namespace) -> None:
     elif is_saved(arguments.model):
         message = f"null models begin with new weights, and `{arguments.model}` has been built already"
         raise UsageError(message, help="name the program that it was built from")
+    elif arguments.warm_start is not None:
+        message = "null models begin with weights of their own, and `--warm-start` would favour the real wiring"
+        raise UsageError(message, help="leave one of the two out")
 
 
 def compare_null_models(arguments: argparse.Namespace, run: Training, history: History) -> None:
