@@ -92,7 +92,7 @@ REFUSED = {
         "error: null models begin with new weights, and `w.gnnz` has been built already\n"
         "  = help: name the program that it was built from\n"
     ),
-    "train w.gnn --data d.npz --null 2 --warm-start d.npz": (
+    "train wired.gnn --data d.npz --null 2 --warm-start d.npz": (
         "error: null models begin with weights of their own, and `--warm-start` would favour the real wiring\n"
         "  = help: leave one of the two out\n"
     ),
