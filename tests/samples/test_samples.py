@@ -12,6 +12,7 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
+import graphnn_compiler as gnn
 from graphnn_compiler.arguments import target_array
 from graphnn_compiler.compiler import Settings, compile_plan
 from graphnn_compiler.diagnostics import Problem, render
@@ -319,3 +320,28 @@ def test_another_number_of_classes_than_the_network_has() -> None:
         with_learned_classes(plan_of(PLAIN), {"kind": np.array([1, 2, 3, 7])})
     expected = "target `kind` has 4 classes (`1`, `2`, `3` and 1 more), and the network tells 2 apart"
     assert (caught.value.code, caught.value.message) == ("E282", expected)
+
+
+# ------------------------------------------------------------------ from Python
+
+
+def test_samples_for_a_network(folder: Path) -> None:
+    net = gnn.build(TREES, mode="FAST_COMPILE")
+    (folder / "d.csv").write_text("oak,elm,ash,kind\n1,2,3,1\n4,,6,0\n", encoding="utf-8")
+    np.save(folder / "tall.npy", np.zeros((2, 3)))
+    found = gnn.read_samples(net, folder / "d.csv", "tall=tall.npy", missing="zero")
+    assert sorted(found.targets) == ["kind", "tall"]
+    assert found.inputs["x"].tolist() == [[1, 2, 3], [4, 0, 6]]
+    assert set(net.evaluate(found.inputs, found.targets)) == {"cost"}
+
+
+def test_what_is_refused_from_python(folder: Path) -> None:
+    net = gnn.build(TREES, mode="FAST_COMPILE")
+    (folder / "d.csv").write_text("oak,elm\n1,2\n", encoding="utf-8")
+    with pytest.raises(gnn.GnnError, match=r"E285.*d\.csv") as caught:
+        gnn.read_samples(net, "d.csv")
+    assert caught.value.diagnostics[0].code == "E285"
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        gnn.read_samples(net, "none.csv")
+    with pytest.raises(ValueError, match=r"^`d\.txt` is not named as one of \.npz, \.npy, "):
+        gnn.read_samples(net, "d.txt")
