@@ -1,6 +1,6 @@
 """How well a pathway network tells two groups of patients apart, beside logistic regression on the same folds.
 
-    python benchmarks/proteomics.py --data FOLDER [--seeds N] [--folds K] [--measured SHARE]
+    python benchmarks/proteomics.py --data FOLDER [--seeds N] [--folds K] [--measured SHARE] [--null N]
 
 FOLDER holds `pathway_edges.csv` and `protein_pathway.csv`, as in examples/reactome_levels, and `samples.csv`: the
 sample, its group (1 or 2), then a column for each protein, whose empty cells were not measured.
@@ -10,6 +10,7 @@ alone (P-NET too lets every level predict), and weights decay faster, for few sa
 same samples of each fold, with the same proteins: those that were measured in at least a share of the samples.
 Missing values become the mean, and proteins are standardized, by what is trained on alone. The score is the balanced
 accuracy on the fold that was left out, averaged over the folds of a stratified cross-validation, for each seed anew.
+`--null N` cross-validates N null models too, whose edges are shuffled with the degrees kept, on the folds of seed 0.
 Needs scikit-learn.
 """
 
@@ -74,14 +75,14 @@ def write_tables(data: Path, folder: Path, proteins: set[str]) -> None:
     (folder / "protein_pathway.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
 
 
-def network(folder: Path, seed: int) -> gnn.Network:
+def network(folder: Path, seed: int, null: int = 0) -> gnn.Network:
     text = PROGRAM.read_text(encoding="utf-8")
     for old, new in CHANGES.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", gnn.GnnWarning)
-        return gnn.build(text, params={"data": str(folder)}, seed=seed)
+        return gnn.build(text, params={"data": str(folder)}, seed=seed, null=null)
 
 
 def pathway_score(
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--measured", type=float, default=0.2, metavar="SHARE")
+    parser.add_argument("--null", type=int, default=0, metavar="N")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=0.003)
@@ -124,23 +126,38 @@ def main() -> None:
         compare(folder, samples, settings)
 
 
+def folds_of(samples: Samples, seed: int, settings: argparse.Namespace) -> list[tuple[NDArray, NDArray]]:
+    folds = StratifiedKFold(settings.folds, shuffle=True, random_state=seed)
+    return list(folds.split(samples.values, samples.groups))
+
+
+def cross_validated(folder: Path, samples: Samples, seed: int, settings: argparse.Namespace, null: int = 0) -> float:
+    """The balanced accuracy of the network, or of a null model, averaged over the folds of a seed."""
+    scores = []
+    for train, test in folds_of(samples, seed, settings):
+        net = network(folder, seed, null)
+        x = samples.of(net.plan.inputs[0].units.keys.tolist())
+        scores.append(pathway_score(net, x, samples.groups, train, test, settings))
+    return statistics.mean(scores)
+
+
 def compare(folder: Path, samples: Samples, settings: argparse.Namespace) -> None:
-    y, found = samples.groups, {"pathways": [], "regression": []}
-    start = time.perf_counter()
+    start, found = time.perf_counter(), {"pathways": [], "regression": []}
+    x = samples.of(network(folder, 0).plan.inputs[0].units.keys.tolist())
     for seed in range(settings.seeds):
-        folds = StratifiedKFold(settings.folds, shuffle=True, random_state=seed)
-        scores: dict[str, list[float]] = {name: [] for name in found}
-        for train, test in folds.split(samples.values, y):
-            net = network(folder, seed)
-            x = samples.of(net.plan.inputs[0].units.keys.tolist())
-            scores["pathways"].append(pathway_score(net, x, y, train, test, settings))
-            scores["regression"].append(regression_score(x, y, train, test))
-        for name, several in scores.items():
-            found[name].append(statistics.mean(several))
+        found["pathways"].append(cross_validated(folder, samples, seed, settings))
+        folds = folds_of(samples, seed, settings)
+        found["regression"].append(statistics.mean(regression_score(x, samples.groups, *fold) for fold in folds))
         print(f"seed {seed}: " + ", ".join(f"{name} {several[-1]:.4f}" for name, several in found.items()), flush=True)
+    if settings.null:
+        numbers = range(1, settings.null + 1)
+        found["null models"] = [cross_validated(folder, samples, 0, settings, number) for number in numbers]
     for name, several in found.items():
         spread = statistics.stdev(several) if len(several) > 1 else 0.0
         print(f"{name}: mean {statistics.mean(several):.4f}, standard deviation {spread:.4f}")
+    if settings.null:
+        as_good = sum(score >= found["pathways"][0] for score in found["null models"])
+        print(f"null models at least as good on the folds of seed 0: {as_good} of {settings.null}")
     print(f"{x.shape[1]} proteins, {len(x)} samples, {time.perf_counter() - start:.0f} s")
 
 

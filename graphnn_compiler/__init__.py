@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphnn_compiler.api import GnnWarning, build, check, load
+    from graphnn_compiler.api import GnnWarning, build, check, load, read_samples
     from graphnn_compiler.building.declarations import (
         Assert,
         Edges,
@@ -68,6 +68,7 @@ __all__ = [
     "graph",
     "load",
     "read",
+    "read_samples",
     "table",
     "where",
 ]
@@ -84,6 +85,7 @@ _HOMES = {
     "build": "api",
     "check": "api",
     "load": "api",
+    "read_samples": "api",
     **dict.fromkeys(["between", "where"], "building.expressions"),
     **dict.fromkeys(["Assert", "Edges", "Input", "Layer", "Loss", "Metric", "Nodes"], "building.declarations"),
     **dict.fromkeys(["Output", "Param", "Target", "array", "graph", "read", "table"], "building.declarations"),

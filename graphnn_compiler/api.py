@@ -1,4 +1,4 @@
-"""The Python API: `build`, `check`, `load`.
+"""The Python API: `build`, `check`, `load`, `read_samples`.
 
 Input: a program as a path or as text. Output: a `Network`, or diagnostics. The edge at which collected errors become
 one `GnnError`. Not for: printing, arguments of a command line.
@@ -22,6 +22,7 @@ from graphnn_compiler.source import Source
 
 if TYPE_CHECKING:
     from graphnn_compiler.network import Network
+    from graphnn_compiler.samples.reading import Samples
 
 
 class GnnWarning(UserWarning):
@@ -98,6 +99,36 @@ def load(path: str | os.PathLike[str], *, mode: Any = None, max_bytes: int = 16 
     except Problem as problem:
         raise GnnError([problem.about(str(path))]) from None
     return Network(plan, values, mode=mode)
+
+
+def read_samples(
+    network: Network,
+    *files: str | os.PathLike[str],
+    index: str | None = None,
+    missing: Literal["mean", "zero", "drop"] | None = None,
+) -> Samples:
+    """Inputs and targets of a network from files, as the option --data of the commands takes them.
+
+    A file is an `.npz`, an `.npy`, a SciPy sparse matrix, or a `.csv`, `.tsv` or `.parquet` table, whose columns are
+    found by the keys of units; `NAME=FILE` gives it to a single input or target. `index` is the column that labels
+    samples, `missing` what becomes of missing cells of a table. The result has `inputs` and `targets`, mappings by name
+    for `fit`, `evaluate` and `predict`, the `labels`, and in `notes` what was left out. Raises GnnError for what does
+    not fit (E280 to E288), ValueError for another kind of file, OSError for one that cannot be read.
+    """
+    from graphnn_compiler.samples.reading import FORMATS, split_name
+    from graphnn_compiler.samples.reading import read_samples as read
+    from graphnn_compiler.topology.readers.text_files import format_of
+
+    names = [os.fspath(file) for file in files]
+    for name in names:
+        path = Path(split_name(network.plan, name)[1])
+        if format_of(path) not in FORMATS:
+            raise ValueError(f"`{path}` is not named as one of {', '.join(FORMATS)}")
+        path.stat()
+    try:
+        return read(network.plan, names, index=index, missing=missing)
+    except Problem as problem:
+        raise GnnError([problem.about(names[0] if names else network.plan.provenance.source_name)]) from None
 
 
 def _given_objects(program: object) -> Mapping[str, object]:

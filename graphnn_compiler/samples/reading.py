@@ -3,8 +3,8 @@
 Input: a plan and the names of files. Output: `Samples`, whose arrays are known to fit. Not for: computing; files that
 are not there (whoever has names from users looks first).
 
-A file is FILE, or NAME=FILE for a single input or target: an `.npz` of arrays by name, an `.npy`, a SciPy sparse matrix
-(made dense), or a table.
+A file is FILE, or NAME=FILE for a single input or target: an `.npz` of arrays by name (and the keys of their units), an
+`.npy`, a SciPy sparse matrix (made dense), or a table.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from graphnn_compiler.arguments import check_batches, check_shape, target_array, value_array
 from graphnn_compiler.diagnostics import Problem, did_you_mean, listed
 from graphnn_compiler.samples.classes import with_learned_classes
+from graphnn_compiler.samples.keyed_arrays import align_all, keyed
 from graphnn_compiler.samples.tables import TABLES, Missing, is_table, read_table
 from graphnn_compiler.topology.plan import Input, Plan, Target
 from graphnn_compiler.topology.readers.arrays import ArrayFile, open_arrays
@@ -124,14 +125,18 @@ def _read_file(
     elif only is not None:
         found.add(only, arrays.load(_only_array(arrays, only)), file)
     else:
-        for member in _known(plan, arrays):
-            found.add(member, arrays.map(member) if mapped else arrays.load(member), file)
+        members = {name: arrays.map(name) if mapped else arrays.load(name) for name in _known(plan, arrays)}
+        in_order, notes = align_all(plan, members, file)
+        for name, array in in_order.items():
+            found.add(name, array, file)
+        found.notes += notes
 
 
 def _known(plan: Plan, file: ArrayFile) -> tuple[str, ...]:
     known = [*(node.name for node in plan.inputs), *(target.name for target in plan.targets)]
+    keys_of_arrays = keyed(plan)
     for stranger in file.names:
-        if stranger not in known:
+        if stranger not in known and stranger not in keys_of_arrays:
             raise _stranger(stranger, file.shown, known, plan)
     return file.names
 

@@ -17,7 +17,7 @@ BAD = ROOT / "tests" / "bad"
 WITHOUT_BAD_PROGRAM: dict[str, str] = {
     "E019": "about a program of thousands of lines, which is made in tests/test_bad_input.py",
     **dict.fromkeys(
-        [f"E{number}" for number in range(280, 289)],
+        [f"E{number}" for number in range(280, 290)],
         "about the arrays that a command of a built network is given: tests/cli",
     ),
     **dict.fromkeys(["E544", "E545", "E546"], "about a training, which no program text shows: tests/training"),

@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "warm_start": {"diagnostics", "topology"},
     "archive": {"diagnostics", "files", "topology"},
     "compiler": {"source", "diagnostics", "language", "model", "topology", "backend", "network", "archive"},
-    "api": {"source", "diagnostics", "language", "building", "model", "compiler", "network", "archive"},
+    "api": {"source", "diagnostics", "language", "building", "model", "topology", "samples", "compiler", "network"}
+    | {"archive"},
     "estimator": {"diagnostics", "language", "topology", "backend", "arguments", "evaluation", "samples", "training"}
     | {"network", "archive", "api"},
     "__main__": {"cli"},

@@ -38,6 +38,7 @@ PUBLIC = [
     "graph",
     "load",
     "read",
+    "read_samples",
     "table",
     "where",
 ]

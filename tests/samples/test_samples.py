@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
+import graphnn_compiler as gnn
 from graphnn_compiler.arguments import target_array
 from graphnn_compiler.compiler import Settings, compile_plan
 from graphnn_compiler.diagnostics import Problem, render
@@ -319,3 +321,76 @@ def test_another_number_of_classes_than_the_network_has() -> None:
         with_learned_classes(plan_of(PLAIN), {"kind": np.array([1, 2, 3, 7])})
     expected = "target `kind` has 4 classes (`1`, `2`, `3` and 1 more), and the network tells 2 apart"
     assert (caught.value.code, caught.value.message) == ("E282", expected)
+
+
+# ------------------------------------------------------------------ arrays with keys
+
+
+@given(order=st.permutations(["oak", "elm", "ash", "fir"]), batched=st.booleans())
+def test_arrays_are_put_in_order_by_their_keys(order: list[str], batched: bool) -> None:
+    values = {"oak": 1.0, "elm": 2.0, "ash": 3.0, "fir": 9.0}
+    x = np.array([values[key] for key in order])
+    with tempfile.TemporaryDirectory() as place:
+        name = str(Path(place) / "d.npz")
+        np.savez(name, **{"x": np.stack([x, 2 * x]) if batched else x, "x.units": np.array(order)})
+        found = read_samples(plan_of(TREES), [name])
+    wanted = np.array([1.0, 2, 3])
+    np.testing.assert_array_equal(found.inputs["x"], np.stack([wanted, 2 * wanted]) if batched else wanted)
+    assert found.notes == (f"1 unit of `x` in {name} left out: the network has none such",)
+
+
+def test_keys_of_targets_and_whole_numbers(folder: Path) -> None:
+    plan = plan_of("gnn 1\ninput x[3, 2]\ntarget t[3]\noutput y[3] { from x via same }\nloss c = mse(y, t)\n")
+    x = np.arange(12.0).reshape(2, 3, 2)
+    np.savez(folder / "d.npz", **{"x": x[:, [2, 0, 1]], "x.units": [2, 0, 1], "t": [[5, 4, 6]], "t.units": [1, 0, 2]})
+    with pytest.raises(Problem, match="equally long"):
+        read_samples(plan, ["d.npz"])
+    np.savez(folder / "d.npz", **{"x": x[:1, [2, 0, 1]], "x.units": [2, 0, 1], "t": [[5, 4, 6]], "t.units": [1, 0, 2]})
+    found = read_samples(plan, ["d.npz"])
+    np.testing.assert_array_equal(found.inputs["x"], x[:1])
+    assert found.targets["t"].tolist() == [[4, 5, 6]]
+
+
+WRONG_KEYS = {
+    "E289]: `x.units` of `d.npz` has shape (2,), and `x` has shape (1, 3)": ["oak", "elm"],
+    "E289]: `x.units` of `d.npz` holds a key twice": ["oak", "elm", "oak"],
+    "E289]: `x.units` of `d.npz` holds whole numbers, and the keys of the units are texts": [1, 2, 3],
+    "E285]: `x.units` of `d.npz` lacks 2 units of input `x`: `elm`, `ash`": ["oak", "Elm", "Ash"],
+}
+
+
+@pytest.mark.parametrize("message", WRONG_KEYS)
+def test_keys_that_do_not_fit(folder: Path, message: str) -> None:
+    np.savez(folder / "d.npz", **{"x": np.ones((1, 3)), "x.units": WRONG_KEYS[message]})
+    assert said(plan_of(TREES), "d.npz").splitlines()[0] == f"error[{message}"
+
+
+def test_keys_of_an_array_that_is_not_there(folder: Path) -> None:
+    np.savez(folder / "d.npz", **{"x": np.ones((1, 3)), "tall.units": ["oak"]})
+    first = said(plan_of(TREES), "d.npz").splitlines()[0]
+    assert first == "error[E289]: `d.npz` holds `tall.units` and no array `tall`"
+
+
+# ------------------------------------------------------------------ from Python
+
+
+def test_samples_for_a_network(folder: Path) -> None:
+    net = gnn.build(TREES, mode="FAST_COMPILE")
+    (folder / "d.csv").write_text("oak,elm,ash,kind\n1,2,3,1\n4,,6,0\n", encoding="utf-8")
+    np.save(folder / "tall.npy", np.zeros((2, 3)))
+    found = gnn.read_samples(net, folder / "d.csv", "tall=tall.npy", missing="zero")
+    assert sorted(found.targets) == ["kind", "tall"]
+    assert found.inputs["x"].tolist() == [[1, 2, 3], [4, 0, 6]]
+    assert set(net.evaluate(found.inputs, found.targets)) == {"cost"}
+
+
+def test_what_is_refused_from_python(folder: Path) -> None:
+    net = gnn.build(TREES, mode="FAST_COMPILE")
+    (folder / "d.csv").write_text("oak,elm\n1,2\n", encoding="utf-8")
+    with pytest.raises(gnn.GnnError, match=r"E285.*d\.csv") as caught:
+        gnn.read_samples(net, "d.csv")
+    assert caught.value.diagnostics[0].code == "E285"
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        gnn.read_samples(net, "none.csv")
+    with pytest.raises(ValueError, match=r"^`d\.txt` is not named as one of \.npz, \.npy, "):
+        gnn.read_samples(net, "d.txt")
