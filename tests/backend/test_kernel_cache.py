@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("kernel cache")  # the tests share a cache folder, which takes long to fill
-
 NETWORK = """
 import numpy as np, pytensor, pytensor.tensor as pt
 from graphnn_compiler.backend.csr_dot import edge_dot

@@ -21,8 +21,6 @@ import pytest
 
 import graphnn_compiler
 
-pytestmark = pytest.mark.xdist_group("packaging")  # one worker builds for all of them
-
 ROOT = Path(__file__).parents[2]
 PROGRAM = """\
 gnn 1
