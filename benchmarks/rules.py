@@ -248,7 +248,7 @@ second one of `r`.
 * **size**: the edges that were found, or for node sets the units, at the largest number of units
 * **s**: seconds for the rule alone; its operands are in memory
 * **growth**: the exponent g in seconds ~ units^g over the last two columns; the edges grow as the units do, so 1 is
-  linear in edges. Short times are left blank. Up to 1.4 is sorting and caches that a million units outgrow
+  linear in edges. Short times are left blank. Up to 1.7 is sorting and caches that a million units outgrow
 * **MiB**: peak memory of a process that did nothing else, operands and about 115 MiB of Python and libraries included
 * **raised by**: by how many MiB the rule raised the peak that making its operands had left, at the largest number of
   units; an edge is 16 bytes, or 24 with a column of its own
