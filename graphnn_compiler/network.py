@@ -222,7 +222,7 @@ class Network:
             if node.name in given:
                 label = f"input `{node.name}`"
                 variables[node.name] = _variable(label, given[node.name], node.units.shape, self.plan.dtype)
-        return self._symbolic.apply(variables, training, sums_of)
+        return self._symbolic.apply(variables, training, sums_of, by_default=set(variables) - set(given))
 
     def _target_variables(self, targets: Variables) -> dict[str, Variable]:
         names = [target.name for target in self.plan.targets]

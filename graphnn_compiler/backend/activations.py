@@ -21,7 +21,7 @@ from pytensor.tensor.random.basic import BernoulliRV
 from pytensor.tensor.random.op import RandomVariable
 
 from graphnn_compiler.backend.kernels.activations import LEAKY_SLOPE
-from graphnn_compiler.backend.layout import Tensor, batch_length
+from graphnn_compiler.backend.layout import Tensor
 from graphnn_compiler.topology.plan import Activation, Axis
 
 UNITS, CHANNELS = 0, 2
@@ -132,7 +132,7 @@ def dropout(x: Tensor, rate: float, random_state: Tensor) -> Tensor:
 
     `random_state` is a shared generator of this one use, which `random_updates` moves on at every call.
     """
-    size = (x.type.shape[UNITS], batch_length(x), x.type.shape[CHANNELS])
+    size = tuple(x.shape[axis] if known is None else known for axis, known in enumerate(x.type.shape))
     # as booleans, which the gradient keeps: an eighth of the memory of a number to compare with the rate
     _, kept = _mask(1 - rate, size=size, rng=random_state, return_next_rng=True, dtype="bool")
     return pt.switch(kept, x * constant(1 / (1 - rate), x), constant(0, x))
@@ -147,8 +147,12 @@ class Drops:
         self._training = training
         self._n_uses = 0
 
+    def draws(self, rate: float) -> bool:
+        """Whether a dropout of this rate does anything: outside training none does."""
+        return self._training and rate != 0
+
     def __call__(self, x: Tensor, rate: float) -> Tensor:
-        if not self._training or rate == 0:
+        if not self.draws(rate):
             return x
         name = f"{self._layer}.{self._n_uses}"
         self._n_uses += 1

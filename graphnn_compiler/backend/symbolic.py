@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain
 from math import prod
-from operator import add, mul, sub, truediv
+from operator import add
 from typing import assert_never
 
 import pytensor.tensor as pt
@@ -23,13 +23,12 @@ from graphnn_compiler.backend.activations import (
     UNITS,
     Drops,
     activate,
-    axis_number,
     constant,
     layer_norm,
-    row_normalize,
 )
 from graphnn_compiler.backend.batch_norm import inference_norm, training_norm
 from graphnn_compiler.backend.csr_dot import aggregate, edge_dot
+from graphnn_compiler.backend.expressions import expression
 from graphnn_compiler.backend.fusion import compared_by_logits, is_one_dot
 from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.layout import (
@@ -42,32 +41,24 @@ from graphnn_compiler.backend.layout import (
 )
 from graphnn_compiler.backend.preparation import prepared
 from graphnn_compiler.backend.products import channels_in_batch, dense_by_channel, dense_product, project
+from graphnn_compiler.backend.sparse_values import KEEP_ZEROS, SparseValue, sparse_default, sparse_expression
 from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.plan import (
     Activation,
     Apply,
-    Arithmetic,
     BatchNorm,
     Clause,
     Combination,
-    Concat,
-    Constant,
     DenseClause,
-    Dropout,
     EdgePart,
+    Input,
     Layer,
-    LayerNorm,
-    Mean,
     Plan,
-    Ref,
-    RowNormalize,
     SparseClause,
     TensorExpr,
     Units,
     block_shape,
 )
-
-OPERATORS = {"+": add, "-": sub, "*": mul, "/": truediv}
 
 # ------------------------------------------------------------------ small decisions
 
@@ -93,13 +84,14 @@ class Applied:
     """The variables of one application of a network to inputs.
 
     `values` (inputs, filled and scaled, and layers) and `logits` (layers: what the last activation is applied to) are
-    node-major. `batched` names those with a batch axis. `sums` are, of the layers asked for, what clauses and bias add
-    up to.
+    node-major. `sparse` are those among the values that are mostly zeros, which `values` has as well, but made out of
+    them. `batched` names those with a batch axis. `sums` are, of the layers asked for, what clauses and bias add up to.
     """
 
     plan: Plan
     values: dict[str, Tensor] = field(default_factory=dict)
     logits: dict[str, Tensor] = field(default_factory=dict)
+    sparse: dict[str, SparseValue] = field(default_factory=dict)
     batched: set[str] = field(default_factory=set)
     sums: dict[str, Tensor] = field(default_factory=dict)
 
@@ -117,20 +109,31 @@ class SymbolicNetwork:
         self.parameters = parameters
         self._by_logits = compared_by_logits(plan)
         self._structures: dict[tuple[EdgePart, int | None], EdgeStructure] = {}
+        self._sparse_defaults: dict[str, SparseValue | None] = {}
         for clause in chain.from_iterable(_clauses(layer) for layer in plan.layers):
             for part in clause.parts if isinstance(clause, SparseClause) else ():
                 self._add_structure(part, self._n_groups(clause))
 
-    def apply(self, inputs: Mapping[str, Tensor], training: bool = False, sums_of: Collection[str] = ()) -> Applied:
+    def apply(
+        self,
+        inputs: Mapping[str, Tensor],
+        training: bool = False,
+        sums_of: Collection[str] = (),
+        by_default: Collection[str] = (),
+    ) -> Applied:
         """The variables of every layer, given one batch-first variable of the plan's dtype per input.
 
-        The values of the layers `sums_of` are computed from their `sums`, so that gradients reach these.
+        The values of the layers `sums_of` are computed from their `sums`, so that gradients reach these. The variables
+        of the inputs `by_default` hold their default data, and need not be read where that is sparse.
         """
         applied = Applied(self.plan)
         for node in self.plan.inputs:
             applied.values[node.name] = to_node_major(prepared(inputs[node.name], node), node.units)
             if is_batched(inputs[node.name], node.units.shape):
                 applied.batched.add(node.name)
+            sparse = self._sparse_default(node) if node.name in by_default else None
+            if sparse is not None:
+                applied.sparse[node.name] = sparse
         for layer in self.plan.layers:
             if applied.batched.intersection(layer.sources):
                 applied.batched.add(layer.name)
@@ -151,6 +154,11 @@ class SymbolicNetwork:
         groups, number = (None, part.csr.n_edges) if n_groups is None else (part.groups, n_groups)
         self._structures[part, n_groups] = EdgeStructure(part.csr, part.coefficients, groups, number)
 
+    def _sparse_default(self, node: Input) -> SparseValue | None:
+        if node.name not in self._sparse_defaults:
+            self._sparse_defaults[node.name] = sparse_default(node, self.plan.dtype)
+        return self._sparse_defaults[node.name]
+
     # -------------------------------------------------------------- layers
 
     def _add_layer(self, layer: Layer, applied: Applied, training: bool, *, keep_sum: bool) -> None:
@@ -159,11 +167,13 @@ class SymbolicNetwork:
             if is_one_dot(self.plan, layer) and not keep_sum:
                 self._add_fused(layer, layer.body, applied, drops)
                 return
-            x = self._combination(layer, layer.body, applied.values)
+            x = self._combination(layer, layer.body, applied)
         else:
             peeled = isinstance(layer.body, Apply) and last_activation(layer) is layer.body.function
             inner = layer.body.operand if peeled and isinstance(layer.body, Apply) else layer.body
-            x = self._expression(inner, applied.values, drops)
+            if not keep_sum and self._add_sparse(layer, inner, applied, drops):
+                return
+            x = expression(inner, applied.values, drops, self.plan.dtype)
         x = self._spread(x, layer.units)
         if keep_sum:
             applied.sums[layer.name] = x
@@ -173,6 +183,19 @@ class SymbolicNetwork:
             x = layer_norm(x)
         applied.logits[layer.name] = x
         applied.values[layer.name] = with_shape(drops(activate(last_activation(layer), x), layer.dropout), layer.units)
+
+    def _add_sparse(self, layer: Layer, inner: TensorExpr, applied: Applied, drops: Drops) -> bool:
+        """Add a layer as a sparse value where it is one; `inner` is its expression before the last activation."""
+        last, shape = last_activation(layer), (len(layer.units), layer.units.channels)
+        if layer.normed or last.name not in KEEP_ZEROS:
+            return False
+        x = sparse_expression(inner, applied.sparse, drops)
+        if x is None or x.structure.csr.shape != shape:
+            return False
+        applied.logits[layer.name] = x.dense()
+        x = applied.sparse[layer.name] = x.activated(last).dropped(drops, layer.dropout)
+        applied.values[layer.name] = x.dense()
+        return True
 
     def _add_fused(self, layer: Layer, body: Combination, applied: Applied, drops: Drops) -> None:
         (clause,) = body.clauses
@@ -207,8 +230,8 @@ class SymbolicNetwork:
             return x
         return pt.alloc(x, len(units), batch_length(x), units.channels)
 
-    def _combination(self, layer: Layer, body: Combination, values: Mapping[str, Tensor]) -> Tensor:
-        terms = [self._clause(clause, values[clause.source], layer.units) for clause in body.clauses]
+    def _combination(self, layer: Layer, body: Combination, applied: Applied) -> Tensor:
+        terms = [self._clause(clause, applied, layer.units) for clause in body.clauses]
         if body.bias is not None:
             terms.append(self._of_units(body.bias, layer.units))
         return reduce(add, terms) if terms else pt.constant(0, dtype=self.plan.dtype)
@@ -229,17 +252,18 @@ class SymbolicNetwork:
 
     # -------------------------------------------------------------- clauses
 
-    def _clause(self, clause: Clause, x: Tensor, units: Units) -> Tensor:
+    def _clause(self, clause: Clause, applied: Applied, units: Units) -> Tensor:
+        x = applied.values[clause.source]
         match clause:
             case SparseClause():
-                return self._sparse(clause, x, units)
+                return self._sparse(clause, x, units, applied.sparse.get(clause.source))
             case DenseClause():
                 product = self._dense(clause, x, units)
                 return product if clause.coefficient == 1 else constant(clause.coefficient, x) * product
             case _:
                 assert_never(clause)
 
-    def _sparse(self, clause: SparseClause, x: Tensor, units: Units) -> Tensor:
+    def _sparse(self, clause: SparseClause, x: Tensor, units: Units, nonzeros: SparseValue | None) -> Tensor:
         structures = [self._structures[part, self._n_groups(clause)] for part in clause.parts]
         c_in, c_out = x.type.shape[CHANNELS], units.channels
         match clause.weights.mode:
@@ -255,10 +279,10 @@ class SymbolicNetwork:
                 if clause.weights.mix != "full":
                     return self._weights(clause) * reduce(add, [aggregate(x, structure) for structure in structures])
                 block = self._shared_block(clause, c_in, c_out)
-                before = aggregates_first(clause.n_edges, x.type.shape[UNITS], len(units), c_in, c_out)
-                y = x if before else project(x, block)
-                total = reduce(add, [aggregate(y, structure) for structure in structures])
-                return project(total, block) if before else total
+                if nonzeros is None and aggregates_first(clause.n_edges, x.type.shape[UNITS], len(units), c_in, c_out):
+                    return project(reduce(add, [aggregate(x, structure) for structure in structures]), block)
+                y = project(x, block) if nonzeros is None else nonzeros.project(block)
+                return reduce(add, [aggregate(y, structure) for structure in structures])
             case _:
                 assert_never(clause.weights.mode)
 
@@ -297,44 +321,6 @@ class SymbolicNetwork:
     def _shared_block(self, clause: Clause, c_in: int, c_out: int) -> Tensor:
         return self._weights(clause).reshape((c_in, c_out))
 
-    # -------------------------------------------------------------- expressions
-
-    def _expression(self, expr: TensorExpr, values: Mapping[str, Tensor], drops: Drops) -> Tensor:
-        match expr:
-            case Ref(layer=name):
-                return values[name]
-            case Constant(value=value):
-                return pt.constant(value, dtype=self.plan.dtype)
-            case Apply(function=function, operand=operand):
-                return activate(function, self._expression(operand, values, drops))
-            case Arithmetic(operator=operator, left=left, right=right):
-                sides = (self._expression(side, values, drops) for side in (left, right))
-                return OPERATORS[operator](*sides)
-            case Concat(operands=several):
-                return _concatenated([self._expression(operand, values, drops) for operand in several])
-            case Dropout(operand=operand, rate=rate):
-                return drops(self._expression(operand, values, drops), rate)
-            case RowNormalize(operand=operand):
-                return row_normalize(self._expression(operand, values, drops))
-            case LayerNorm(operand=operand):
-                return layer_norm(self._expression(operand, values, drops))
-            case Mean(operand=operand, axis=axis):
-                return self._expression(operand, values, drops).mean(axis=axis_number(axis), keepdims=True)
-            case _:
-                assert_never(expr)
-
 
 def _clauses(layer: Layer) -> tuple[Clause, ...]:
     return layer.body.clauses if isinstance(layer.body, Combination) else ()
-
-
-def _concatenated(parts: list[Tensor]) -> Tensor:
-    """The channels of (U, 1 or B, C) variables one after another; batches of 1 are repeated where another has B."""
-    longest = next((part for part in parts if part.type.shape[1] != 1), parts[0])
-    spread = [
-        pt.alloc(part, part.type.shape[UNITS], batch_length(longest), part.type.shape[CHANNELS])
-        if part.type.shape[1] == 1 != longest.type.shape[1]
-        else part
-        for part in parts
-    ]
-    return pt.concatenate(spread, axis=CHANNELS)
