@@ -84,8 +84,8 @@ class Applied:
     """The variables of one application of a network to inputs.
 
     `values` (inputs, filled and scaled, and layers) and `logits` (layers: what the last activation is applied to) are
-    node-major. `sparse` are those among the values that are mostly zeros, which `values` has as well, but made out of
-    them. `batched` names those with a batch axis. `sums` are, of the layers asked for, what clauses and bias add up to.
+    node-major. `sparse` are those that are mostly zeros; `values` has them too, as they are where every number is asked
+    for. `batched` names those with a batch axis. `sums` are, of the layers asked for, what clauses and bias add up to.
     """
 
     plan: Plan
