@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import OPT_FAST_RUN, Mode
@@ -21,6 +22,7 @@ from pytensor.link.basic import PerformLinker
 from pytensor.scalar.basic import ScalarOp
 from pytensor.tensor.blas import Dot22, Dot22Scalar, Gemm
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Sum
 from pytensor.tensor.rewriting.ofg import inline_ofg_node
 
 from graphnn_compiler.backend.elementwise import Expression
@@ -29,6 +31,9 @@ from graphnn_compiler.backend.turning import Turn
 
 BEFORE_FUSION, AFTER_ALL_OTHERS = 47.0, 1000.0
 """Where rewrites stand in a mode: PyTensor fuses elementwise Ops at 49, and its last positions are below 150."""
+
+FEW = 2**14
+"""Numbers of which NumPy makes a copy in less time than it takes to begin to convert them piece by piece."""
 
 
 @node_rewriter([OpFromGraph])  # type: ignore[untyped-decorator]
@@ -105,6 +110,45 @@ class _InBlocks(GraphRewriter):  # type: ignore[misc]
                 fgraph.replace_all_validate(zip(node.outputs, new.outputs, strict=True), reason="in blocks")
 
 
+class DirectSum(Op):  # type: ignore[misc]
+    """The `Sum` of float32 along one axis in double precision, without a copy of the whole array in double precision.
+
+    It has no gradient: it is made after all gradients.
+    """
+
+    __props__ = ("axis",)
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def make_node(self, *inputs: Any) -> Apply:
+        raise AssertionError("it is made from the node of a Sum")
+
+    def perform(self, node: Apply, inputs: Sequence[NDArray], output_storage: list[list[Any]]) -> None:
+        (x,) = inputs
+        numbers = x if x.size > FEW else x.astype(np.float64)
+        total = np.add.reduce(numbers, axis=self.axis, dtype=np.float64)
+        with np.errstate(over="ignore"):
+            output_storage[0][0] = np.asarray(total, dtype=np.float32)
+
+
+class _SumsDirectly(GraphRewriter):  # type: ignore[misc]
+    """A `Sum` that `DirectSum` can compute becomes one. Along several axes NumPy may be slower without the copy."""
+
+    def apply(self, fgraph: Any) -> None:
+        for node in fgraph.toposort():
+            if isinstance(node.op, Sum) and _is_direct(node):
+                axes = range(node.inputs[0].type.ndim) if node.op.axis is None else node.op.axis
+                new = Apply(DirectSum(next(iter(axes))), node.inputs, [node.outputs[0].type()])
+                fgraph.replace_all_validate([(node.outputs[0], new.outputs[0])], reason="sum directly")
+
+
+def _is_direct(node: Apply) -> bool:
+    (x,), (total,) = node.inputs, node.outputs
+    types = x.type.dtype, node.op.acc_dtype, total.type.dtype
+    return types == ("float32", "float64", "float32") and x.type.ndim - total.type.ndim == 1
+
+
 @cache
 def network_mode() -> Mode:
     """A mode for `pytensor.function`: no compiler runs but for the loops over edges, and those are cached."""
@@ -114,5 +158,6 @@ def network_mode() -> Mode:
     return mode.register(
         (dfs_rewriter(_inlined), BEFORE_FUSION),
         (_TurnsAsViews(), AFTER_ALL_OTHERS),
+        (_SumsDirectly(), AFTER_ALL_OTHERS),
         (_InBlocks(), AFTER_ALL_OTHERS + 1),
     )

@@ -1,0 +1,80 @@
+"""How loops over edges walk the rows: in windows, whose edges have their numbers side by side before they are summed.
+
+A window is a run of rows of one chunk. What an edge counts for is looked up once per window and not once per column,
+so that the innermost loop holds nothing but loads, multiplications and additions. Not for: sums.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphnn_compiler.backend.kernels.primitives import CACHED_NUMBERS, compiled, group_of, number_of
+
+SORTED_BELOW = 32
+"""Columns below which rows are walked in order of degree: there a mispredicted end of a row costs more than cache."""
+
+WINDOW = 1024
+"""Rows among which `order` sorts, counted from the first row of a chunk."""
+
+
+@compiled
+def rows_at_once(width: Any) -> Any:
+    """Rows of a window: as many as are sorted together, or as fit the nearest cache."""
+    return np.uintp(WINDOW if width < np.uintp(SORTED_BELOW) else max(1, CACHED_NUMBERS // width))
+
+
+@compiled
+def row_at(position: Any, width: Any, order: Any) -> Any:
+    return np.uintp(order[position]) if width < np.uintp(SORTED_BELOW) else position
+
+
+@compiled
+def most_edges(indptr: Any, first: Any, last: Any, step: Any) -> Any:
+    """The most edges that a window of `step` rows has."""
+    most = np.uintp(0)
+    for begin in range(first, last, step):
+        most = max(most, np.uintp(indptr[min(begin + step, last)]) - np.uintp(indptr[begin]))
+    return most
+
+
+@compiled
+def fill_values(values: Any, edges: Any, first_edge: Any, last_edge: Any) -> None:
+    """What each edge multiplies by, c_e w[g_e]; `edges` are weights, coefficients and groups, each with its step."""
+    weights, coefficients, groups = edges
+    for e in range(first_edge, last_edge):
+        values[e - first_edge] = number_of(weights, group_of(groups, e)) * number_of(coefficients, e)
+
+
+ANY_COLUMNS = (64, 32, 16, 4, 1)
+WHOLE_LINES = (64, 32, 16)
+"""Columns that are summed at once: of any row, and of one whose columns fill whole cache lines."""
+
+
+def for_all_columns(make: Any, sizes: tuple[int, ...] = ANY_COLUMNS) -> Any:
+    """Calls for all columns of some rows, as many at a time as one of `sizes`, so that no vector leaves its row.
+
+    `make(n)` is the function for n columns. It walks the rows itself, as a call for every row would pass all arrays
+    each time.
+    """
+    do_all = _do_nothing
+    for n in reversed(sizes):
+        do_all = _before(make(n), n, do_all)
+    return do_all
+
+
+@compiled
+def _do_nothing(column: Any, width: Any, walk: Any, arrays: Any) -> None:
+    return
+
+
+def _before(do_n: Any, n: int, do_rest: Any) -> Any:
+    @compiled
+    def do_all(column: Any, width: Any, walk: Any, arrays: Any) -> None:
+        while width - column >= np.uintp(n):
+            do_n(column, width, walk, arrays)
+            column += np.uintp(n)
+        do_rest(column, width, walk, arrays)
+
+    return do_all
