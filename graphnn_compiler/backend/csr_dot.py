@@ -187,7 +187,8 @@ class EdgeGradients(_EdgeOp):
         return [(self.structure.n_groups,), arguments[-1][1]]
 
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
-        loops = (number_gradients.GRADIENTS, number_gradients.SCATTER, *self.loops_of_groups)
+        gradients = number_gradients.GRADIENTS, number_gradients.SCATTER, number_gradients.MERGE
+        loops = (*gradients, *self.loops_of_groups)
         if self.structure.groups is None:
             return "number_gradients", number_gradients.number_gradients, loops
         return "shared_number_gradients", number_gradients.shared_number_gradients, loops

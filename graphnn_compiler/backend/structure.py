@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.tensor.type_other import NoneConst
 
-from graphnn_compiler.backend.kernels.numbers import WINDOW
 from graphnn_compiler.backend.kernels.primitives import N_PIECES
+from graphnn_compiler.backend.kernels.windows import WINDOW
 from graphnn_compiler.topology.csr import Csr
 
 

@@ -23,9 +23,9 @@ from graphnn_compiler.backend.csr_dot import EdgeDot, EdgeGradients, EdgeOuter, 
 from graphnn_compiler.backend.kernels import blocks, numbers
 from graphnn_compiler.backend.kernels import number_gradients as backward
 from graphnn_compiler.backend.kernels.activations import FUSED
-from graphnn_compiler.backend.kernels.numbers import SORTED_BELOW, WINDOW
 from graphnn_compiler.backend.kernels.primitives import N_PIECES, PARALLEL_FROM, pays_in_parallel
 from graphnn_compiler.backend.kernels.slopes import slopes_of, sums_over_batch
+from graphnn_compiler.backend.kernels.windows import SORTED_BELOW, WINDOW
 from graphnn_compiler.backend.slopes import BatchSum, Slopes
 from graphnn_compiler.backend.structure import chunk_bounds, row_order
 

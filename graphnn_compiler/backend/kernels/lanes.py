@@ -13,6 +13,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
+LINE_BYTES = 64
+"""Of a cache line."""
+
 _REORDERED = ("reassoc", "nsz")
 """A horizontal sum may take any order; the compiler settles it once."""
 
@@ -66,6 +69,48 @@ def store(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(array, offset, vector), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store_past_cache(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
+    """The same as `store`, without reading what stood there and without a place in any cache.
+
+    The vector fills whole cache lines; `wait_for_stores` has to follow before another thread reads them.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _place(context, builder, array, arguments[0], arguments[1], vector)
+        instruction = builder.store(arguments[2], place, align=LINE_BYTES)
+        instruction.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
+        return context.get_dummy_value()
+
+    return types.none(array, offset, vector), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def wait_for_stores(typing_context: Any) -> Any:
+    """Have stores past the caches done before anything that follows: no lock of another thread orders them."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def successor(typing_context: Any, number: Any) -> Any:
+    """number + 1, which the compiler cannot foresee: it leaves a loop that counts by it as it stands.
+
+    Unrolled, a loop over the handful of edges of a row takes longer, for its remainders and the jumps among them.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = arguments[0].type
+        same = ir.FunctionType(word, [word])
+        return builder.asm(same, "", "=r,0", [builder.add(arguments[0], word(1))], side_effect=True)
+
+    return number(number), generate
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]

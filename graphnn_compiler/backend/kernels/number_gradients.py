@@ -10,92 +10,159 @@ from typing import Any
 
 import numpy as np
 
-from graphnn_compiler.backend.kernels.lanes import load, multiply_add, splat, store, total
+from graphnn_compiler.backend.kernels.lanes import (
+    load,
+    multiply_add,
+    splat,
+    store,
+    store_past_cache,
+    successor,
+    total,
+    wait_for_stores,
+)
 from graphnn_compiler.backend.kernels.native import Loop
-from graphnn_compiler.backend.kernels.numbers import for_all_columns, is_plain, row_at, rows_at_once
 from graphnn_compiler.backend.kernels.primitives import (
+    N_PIECES,
+    PARALLEL_FROM,
     compiled,
     flat,
+    fresh,
     group_of,
     in_both,
     number_of,
+    passes_cache,
     strided,
+)
+from graphnn_compiler.backend.kernels.windows import (
+    WHOLE_LINES,
+    fill_values,
+    for_all_columns,
+    most_edges,
+    row_at,
+    rows_at_once,
 )
 
 
-def _row_gradients(n: int) -> Any:
-    @compiled
-    def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
-        """n columns of gx[s] for the rows at positions first .. last, and their share in the products of the edges."""
-        first, last, indptr, order = walk
-        gx, products, weights, indices, coefficients, groups, slots, x, gy = arrays
-        for position in range(first, last):
-            s = row_at(position, width, order)
-            values, zeros = load(x, s * width + column, n), splat(gx.dtype.type(0), n)
-            sums = zeros
-            for e in range(np.uintp(indptr[s]), np.uintp(indptr[s + np.uintp(1)])):
-                slopes = load(gy, np.uintp(indices[e]) * width + column, n)
-                sums = multiply_add(
-                    splat(number_of(weights, group_of(groups, e)) * number_of(coefficients, e), n), slopes, sums
-                )
-                product = number_of(coefficients, e) * total(multiply_add(values, slopes, zeros))
-                products[group_of(slots, e)] += product
-            store(gx, s * width + column, sums)
+def _row_gradients(write: Any) -> Any:
+    def make(n: int) -> Any:
+        @compiled
+        def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
+            """n columns of gx[s] for the rows at positions first .. last, and their share in the products of the edges.
 
-    return add_columns
+            `values` and `products` begin with `first_edge`.
+            """
+            first, last, indptr, order, first_edge = walk
+            gx, products, values, indices, x, gy = arrays
+            for position in range(first, last):
+                s = row_at(position, width, order)
+                own, zeros = load(x, s * width + column, n), splat(x.dtype.type(0), n)
+                sums, e, end = zeros, np.uintp(indptr[s]), np.uintp(indptr[s + np.uintp(1)])
+                while e < end:
+                    slopes = load(gy, np.uintp(indices[e]) * width + column, n)
+                    sums = multiply_add(splat(values[e - first_edge], n), slopes, sums)
+                    products[e - first_edge] += total(multiply_add(own, slopes, zeros))
+                    e = successor(e)
+                write(gx, s * width + column, sums)
+
+        return add_columns
+
+    return make
 
 
-_add_columns = for_all_columns(_row_gradients)
+_add_columns = for_all_columns(_row_gradients(store))
+_add_columns_past_cache = for_all_columns(_row_gradients(store_past_cache), WHOLE_LINES)
 
 
 def _make_gradients(dtype: str) -> Any:
     @compiled
     def number_gradients(
         chunk: Any, gx: Any, products: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, slots: Any,
-        x: Any, gy: Any, indptr: Any, order: Any, bounds: Any, width: Any,
+        x: Any, gy: Any, indptr: Any, order: Any, bounds: Any, width: Any, past_cache: Any,
     ) -> None:  # fmt: skip
-        edges = strided(weights, 1), strided(coefficients, 1), strided(groups, 0), strided(slots, 0)
-        arrays = gx, products, edges[0], indices, edges[1], edges[2], edges[3], x, gy
-        step, last = rows_at_once(width), np.uintp(bounds[chunk + np.uintp(1)])
-        for begin in range(np.uintp(bounds[chunk]), last, step):
-            _add_columns(width, (begin, min(begin + step, last), indptr, order), arrays)
+        edges, places = (strided(weights, 1), strided(coefficients, 1), strided(groups, 0)), strided(slots, 0)
+        first, last, zero = np.uintp(bounds[chunk]), np.uintp(bounds[chunk + np.uintp(1)]), np.uintp(0)
+        step = rows_at_once(width)
+        values = np.empty(most_edges(indptr, first, last, step), gx.dtype)
+        own_products = np.empty_like(values)
+        arrays = gx, own_products, values, indices, x, gy
+        for begin in range(first, last, step):
+            end = min(begin + step, last)
+            first_edge, last_edge = np.uintp(indptr[begin]), np.uintp(indptr[end])
+            fill_values(values, edges, first_edge, last_edge)
+            own_products[: last_edge - first_edge] = 0
+            walk = begin, end, indptr, order, first_edge
+            if past_cache:
+                _add_columns_past_cache(zero, width, walk, arrays)
+            else:
+                _add_columns(zero, width, walk, arrays)
+            for e in range(first_edge, last_edge):
+                products[group_of(places, e)] = number_of(edges[1], e) * own_products[e - first_edge]
+        wait_for_stores()
 
     return number_gradients
 
 
-GRADIENTS = Loop("number_gradients", "fffifiiffiibn", _make_gradients)
+GRADIENTS = Loop("number_gradients", "fffifiiffiibnn", _make_gradients)
+
+
+# ------------------------------------------------------------------ a width of 1
+
+PARTS = 4
+"""Parts of the rows with a gradient of their own each, where threads share them: a fixed number, as in `N_PIECES`."""
 
 
 def _make_scatter(dtype: str) -> Any:
     @compiled
     def number_scatter(
-        piece: Any, gx: Any, sums: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, x: Any, gy: Any,
-        indptr: Any, order: Any,
+        part: Any, parts: Any, products: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, x: Any,
+        gy: Any, indptr: Any, order: Any, bounds: Any, n_parts: Any,
     ) -> None:  # fmt: skip
-        """The gradients for a width of 1, into the sources: one thread, but no fetches through a permutation."""
+        """One part of the rows adds to its own n_sources numbers of `parts`: no fetches through a permutation."""
         values, factors, places = strided(weights, 1), strided(coefficients, 1), strided(groups, 0)
-        if is_plain(values, factors, places):
-            for position in range(np.uintp(len(order))):
-                t = np.uintp(order[position])
-                slope = gy[t]
-                for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
-                    s = np.uintp(indices[e])
-                    gx[s] += weights[e] * slope
-                    sums[e] += x[s] * slope
-            return
-        for position in range(np.uintp(len(order))):
+        n_chunks, n_sources, one = np.uintp(len(bounds)) - np.uintp(1), np.uintp(len(x)), np.uintp(1)
+        first, last = bounds[part * n_chunks // n_parts], bounds[(part + one) * n_chunks // n_parts]
+        begin = part * n_sources
+        parts[begin : begin + n_sources] = 0
+        plain = len(coefficients) == 0 and len(groups) == 0
+        for position in range(np.uintp(first), np.uintp(last)):
             t = np.uintp(order[position])
             slope = gy[t]
-            for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
-                s = np.uintp(indices[e])
-                g, scaled = group_of(places, e), number_of(factors, e) * slope
-                gx[s] += number_of(values, g) * scaled
-                sums[g] += x[s] * scaled
+            edges = range(np.uintp(indptr[t]), np.uintp(indptr[t + one]))
+            if plain:
+                for e in edges:
+                    s = np.uintp(indices[e])
+                    parts[begin + s] += weights[e] * slope
+                    products[e] = x[s] * slope
+            else:
+                for e in edges:
+                    s, scaled = np.uintp(indices[e]), number_of(factors, e) * slope
+                    parts[begin + s] += number_of(values, group_of(places, e)) * scaled
+                    products[e] = x[s] * scaled
 
     return number_scatter
 
 
-SCATTER = Loop("number_scatter", "fffififfii", _make_scatter)
+SCATTER = Loop("number_scatter", "fffififfiibn", _make_scatter)
+
+
+def _make_merge(dtype: str) -> Any:
+    @compiled
+    def number_merge(piece: Any, gx: Any, parts: Any, n_parts: Any) -> None:
+        """The sum of the parts, for one piece of the sources."""
+        n_sources, pieces, one = np.uintp(len(gx)), np.uintp(N_PIECES), np.uintp(1)
+        for s in range(piece * n_sources // pieces, (piece + one) * n_sources // pieces):
+            number = parts[s]
+            for part in range(one, n_parts):
+                number += parts[part * n_sources + s]
+            gx[s] = number
+
+    return number_merge
+
+
+MERGE = Loop("number_merge", "ffn", _make_merge)
+
+
+# ------------------------------------------------------------------ both gradients
 
 
 def _make_group_sums(dtype: str) -> Any:
@@ -112,7 +179,7 @@ _group_sums_call = GROUP_SUMS.call
 
 
 def _gradients(shared: bool) -> Any:
-    gradients_call, scatter_call = GRADIENTS.call, SCATTER.call
+    gradients_call, scatter_call, merge_call = GRADIENTS.call, SCATTER.call, MERGE.call
 
     @in_both
     def gradients(
@@ -122,23 +189,29 @@ def _gradients(shared: bool) -> Any:
     ) -> Any:  # fmt: skip
         if x.shape[1:] != gy.shape[1:]:
             raise ValueError("x and the gradient of y differ in batch or channels")
-        n_rows, width = x.shape[0], x.shape[1] * x.shape[2]
-        values, sources, slopes, sums = flat(weights), flat(x), flat(gy), np.zeros(len(weights), x.dtype)
+        n_rows, width, n_edges = x.shape[0], x.shape[1] * x.shape[2], len(indices)
+        values, sources, slopes = flat(weights), flat(x), flat(gy)
+        gx, products = fresh(n_rows * width, x.dtype), np.empty(n_edges, x.dtype)
         if width == 1:
-            gx = np.zeros(n_rows, x.dtype)
-            scatter_call((gx, sums, values, indices, coefficients, groups, sources, slopes, indptr, order), 1, 0)
-            return sums, gx.reshape(n_rows, x.shape[1], x.shape[2])
-        gx = np.empty(n_rows * width, x.dtype)
-        # an edge with a weight of its own adds to it at once; those of edges that share one are added up afterwards
-        slots = None if shared else groups_t
-        products = np.zeros(len(indices_t), x.dtype) if shared else sums
-        gradients_call((
-            gx, products, values, indices_t, coefficients_t, groups_t, slots, sources, slopes,
-            indptr_t, order_t, bounds_t, width,
-        ), len(bounds_t) - 1, 2 * len(indices_t) * width)  # fmt: skip
+            shares = groups
+            n_parts = PARTS if n_edges >= PARALLEL_FROM else 1
+            parts = np.empty(n_parts * n_rows, x.dtype) if n_parts > 1 else gx
+            scatter_call((
+                parts, products, values, indices, coefficients, groups, sources, slopes, indptr, order, bounds, n_parts,
+            ), n_parts, 2 * n_edges)  # fmt: skip
+            if n_parts > 1:
+                merge_call((gx, parts, n_parts), N_PIECES, n_parts * n_rows)
+        else:
+            shares = groups_t
+            gradients_call((
+                gx, products, values, indices_t, coefficients_t, groups_t, None if shared else groups_t, sources,
+                slopes, indptr_t, order_t, bounds_t, width, passes_cache(gx, width),
+            ), len(bounds_t) - 1, 2 * n_edges * width)  # fmt: skip
         if shared:
-            _group_sums_call((sums, products, groups_t), 1, 0)
-        return sums, gx.reshape(n_rows, x.shape[1], x.shape[2])
+            sums = np.zeros(len(weights), x.dtype)
+            _group_sums_call((sums, products, shares), 1, 0)
+            return sums, gx.reshape(n_rows, x.shape[1], x.shape[2])
+        return products, gx.reshape(n_rows, x.shape[1], x.shape[2])
 
     return gradients
 
@@ -158,14 +231,16 @@ def _row_products(n: int) -> Any:
     def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
         """The share of n columns in the products of the edges of the rows at positions first .. last."""
         first, last, indptr, order = walk
-        products, indices, coefficients, x, gy = arrays
+        products, indices, x, gy = arrays
         zeros = splat(products.dtype.type(0), n)
         for position in range(first, last):
             t = row_at(position, width, order)
             slopes = load(gy, t * width + column, n)
-            for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
+            e, end = np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])
+            while e < end:
                 values = load(x, np.uintp(indices[e]) * width + column, n)
-                products[e] += number_of(coefficients, e) * total(multiply_add(values, slopes, zeros))
+                products[e] += total(multiply_add(values, slopes, zeros))
+                e = successor(e)
 
     return add_columns
 
@@ -179,10 +254,13 @@ def _make_outer(dtype: str) -> Any:
         chunk: Any, products: Any, indices: Any, coefficients: Any, x: Any, gy: Any, indptr: Any, order: Any,
         bounds: Any, width: Any,
     ) -> None:  # fmt: skip
-        arrays = products, indices, strided(coefficients, 1), x, gy
+        arrays, factors = (products, indices, x, gy), strided(coefficients, 1)
         step, last = rows_at_once(width), np.uintp(bounds[chunk + np.uintp(1)])
         for begin in range(np.uintp(bounds[chunk]), last, step):
-            _add_products(width, (begin, min(begin + step, last), indptr, order), arrays)
+            end = min(begin + step, last)
+            _add_products(np.uintp(0), width, (begin, end, indptr, order), arrays)
+            for e in range(np.uintp(indptr[begin]), np.uintp(indptr[end])):
+                products[e] *= number_of(factors, e)
 
     return number_outer
 

@@ -12,112 +12,76 @@ from typing import Any
 
 import numpy as np
 
-from graphnn_compiler.backend.kernels.activations import FUSED, activate_in_place
-from graphnn_compiler.backend.kernels.lanes import load, multiply_add, splat, store
+from graphnn_compiler.backend.kernels.activations import FUSED, LINEAR, activate_in_place
+from graphnn_compiler.backend.kernels.lanes import (
+    load,
+    multiply_add,
+    splat,
+    store,
+    store_past_cache,
+    successor,
+    wait_for_stores,
+)
 from graphnn_compiler.backend.kernels.native import Loop
 from graphnn_compiler.backend.kernels.primitives import (
-    CACHED_NUMBERS,
     compiled,
     flat,
     flat_or_none,
-    group_of,
+    fresh,
     in_both,
     number_of,
+    passes_cache,
     strided,
 )
-
-SORTED_BELOW = 32
-"""Columns below which rows are walked in order of degree: there a mispredicted end of a row costs more than cache."""
-
-WINDOW = 1024
-"""Rows among which `order` sorts, counted from the first row of a chunk."""
-
-# Rows are walked inside the functions of one width, as a call for every row would pass all arrays each time.
-
-
-@compiled
-def rows_at_once(width: Any) -> Any:
-    """Rows to walk in one go: a window where they are sorted."""
-    return np.uintp(WINDOW if width < np.uintp(SORTED_BELOW) else max(1, CACHED_NUMBERS // width))
+from graphnn_compiler.backend.kernels.windows import (
+    WHOLE_LINES,
+    fill_values,
+    for_all_columns,
+    most_edges,
+    row_at,
+    rows_at_once,
+)
 
 
-@compiled
-def row_at(position: Any, width: Any, order: Any) -> Any:
-    return np.uintp(order[position]) if width < np.uintp(SORTED_BELOW) else position
+def _row_sums(write: Any) -> Any:
+    def make(n: int) -> Any:
+        @compiled
+        def sum_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
+            """n columns of y[t] = bias[t] + the sum over the edges of row t, for the rows at positions first .. last.
+
+            Edge e multiplies by values[e - first_edge].
+            """
+            first, last, indptr, order, first_edge = walk
+            y, bias, values, indices, x = arrays
+            for position in range(first, last):
+                t = row_at(position, width, order)
+                sums, e, end = splat(number_of(bias, t), n), np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])
+                while e < end:
+                    source = np.uintp(indices[e]) * width + column
+                    sums = multiply_add(splat(values[e - first_edge], n), load(x, source, n), sums)
+                    e = successor(e)
+                write(y, t * width + column, sums)
+
+        return sum_columns
+
+    return make
 
 
-def for_all_columns(make: Any) -> Any:
-    """Calls for all columns of some rows, 64, 32, 16, 4 or 1 at a time, so that no vector reaches beyond a row."""
-    do_64, do_32, do_16, do_4, do_1 = (make(n) for n in (64, 32, 16, 4, 1))
-
-    @compiled
-    def do_all(width: Any, walk: Any, arrays: Any) -> None:
-        column = np.uintp(0)
-        while width - column >= np.uintp(64):
-            do_64(column, width, walk, arrays)
-            column += np.uintp(64)
-        while width - column >= np.uintp(32):
-            do_32(column, width, walk, arrays)
-            column += np.uintp(32)
-        while width - column >= np.uintp(16):
-            do_16(column, width, walk, arrays)
-            column += np.uintp(16)
-        while width - column >= np.uintp(4):
-            do_4(column, width, walk, arrays)
-            column += np.uintp(4)
-        while width - column >= np.uintp(1):
-            do_1(column, width, walk, arrays)
-            column += np.uintp(1)
-
-    return do_all
-
-
-def _row_sums(n: int) -> Any:
-    @compiled
-    def sum_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
-        """n columns of y[t] = bias[t] + the sum over the edges of row t, for the rows at positions first .. last."""
-        first, last, indptr, order = walk
-        y, bias, weights, indices, coefficients, groups, x = arrays
-        for position in range(first, last):
-            t = row_at(position, width, order)
-            sums = splat(number_of(bias, t), n)
-            for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
-                value = number_of(weights, group_of(groups, e)) * number_of(coefficients, e)
-                sums = multiply_add(splat(value, n), load(x, np.uintp(indices[e]) * width + column, n), sums)
-            store(y, t * width + column, sums)
-
-    return sum_columns
-
-
-_sum_columns = for_all_columns(_row_sums)
-
-
-@compiled
-def is_plain(weights: Any, coefficients: Any, groups: Any) -> Any:
-    """Whether each edge has a weight of its own and nothing else: the everyday case, which takes half the time."""
-    return weights[1] == np.uintp(1) and coefficients[1] == np.uintp(0) and groups[1] == np.uintp(0)
+_sum_columns = for_all_columns(_row_sums(store))
+_sum_columns_past_cache = for_all_columns(_row_sums(store_past_cache), WHOLE_LINES)
 
 
 @compiled
 def _sum_numbers(walk: Any, arrays: Any) -> None:
     """The same for a width of 1, where a sum in a scalar register takes half the time."""
-    first, last, indptr, order = walk
-    y, bias, weights, indices, coefficients, groups, x = arrays
-    if is_plain(weights, coefficients, groups):
-        values = weights[0]
-        for position in range(first, last):
-            t = np.uintp(order[position])
-            number = number_of(bias, t)
-            for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
-                number += values[e] * x[np.uintp(indices[e])]
-            y[t] = number
-        return
+    first, last, indptr, order, first_edge = walk
+    y, bias, values, indices, x = arrays
     for position in range(first, last):
         t = np.uintp(order[position])
-        number = number_of(bias, t)
-        for e in range(np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])):
-            value = number_of(weights, group_of(groups, e)) * number_of(coefficients, e)
-            number += value * x[np.uintp(indices[e])]
+        number, e, end = number_of(bias, t), np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])
+        while e < end:
+            number += values[e - first_edge] * x[np.uintp(indices[e])]
+            e = successor(e)
         y[t] = number
 
 
@@ -127,24 +91,34 @@ def _make_dot(dtype: str) -> Any:
     @compiled
     def number_dot(
         chunk: Any, y: Any, bias: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, x: Any, indptr: Any,
-        order: Any, bounds: Any, width: Any, activation: Any,
+        order: Any, bounds: Any, width: Any, activation: Any, past_cache: Any,
     ) -> None:  # fmt: skip
-        start, edges = strided(bias, 0), (strided(weights, 1), strided(coefficients, 1), strided(groups, 0))
-        arrays = y, start, edges[0], indices, edges[1], edges[2], x
-        step, last = rows_at_once(width), np.uintp(bounds[chunk + np.uintp(1)])
-        for begin in range(np.uintp(bounds[chunk]), last, step):
-            end = min(begin + step, last)
-            walk = begin, end, indptr, order
+        edges = strided(weights, 1), strided(coefficients, 1), strided(groups, 0)
+        offsets, step, zero = strided(bias, 0), rows_at_once(width), np.uintp(0)
+        first, last = np.uintp(bounds[chunk]), np.uintp(bounds[chunk + np.uintp(1)])
+        # the everyday case needs no scratch: a weight for each edge and nothing else, or coefficients alone
+        given = weights if len(weights) else coefficients
+        plain = len(given) > 0 and len(groups) == 0 and (len(weights) == 0 or len(coefficients) == 0)
+        values = given if plain else np.empty(most_edges(indptr, first, last, step), y.dtype)
+        arrays = y, offsets, values, indices, x
+        for begin in range(first, last, step):
+            end, first_edge = min(begin + step, last), zero if plain else np.uintp(indptr[begin])
+            if not plain:
+                fill_values(values, edges, first_edge, np.uintp(indptr[end]))
+            walk = begin, end, indptr, order, first_edge
             if width == np.uintp(1):
                 _sum_numbers(walk, arrays)
+            elif past_cache:
+                _sum_columns_past_cache(zero, width, walk, arrays)
             else:
-                _sum_columns(width, walk, arrays)
+                _sum_columns(zero, width, walk, arrays)
             activate(y, begin * width, end * width, activation)
+        wait_for_stores()
 
     return number_dot
 
 
-DOT = Loop("number_dot", "fffififiibnn", _make_dot)
+DOT = Loop("number_dot", "fffififiibnnn", _make_dot)
 
 
 @cache
@@ -162,10 +136,11 @@ def number_dot(activation: str) -> Any:
         indptr: Any, indices: Any, coefficients: Any, groups: Any, order: Any, bounds: Any,
     ) -> Any:  # fmt: skip
         n_rows, width = len(indptr) - 1, x.shape[1] * x.shape[2]
-        y = np.empty(n_rows * width, x.dtype)
-        values, start = flat_or_none(weights), flat_or_none(bias)
-        arrays = y, start, values, indices, coefficients, groups, flat(x), indptr, order, bounds, width, number
-        call(arrays, len(bounds) - 1, len(indices) * width)
+        y, values, start = fresh(n_rows * width, x.dtype), flat_or_none(weights), flat_or_none(bias)
+        call((
+            y, start, values, indices, coefficients, groups, flat(x), indptr, order, bounds,
+            width, number, passes_cache(y, width) if number == LINEAR else 0,
+        ), len(bounds) - 1, len(indices) * width)  # fmt: skip
         return y.reshape(n_rows, x.shape[1], x.shape[2])
 
     return dot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,6 +11,8 @@ from numba import njit
 from numba.core import types
 from numba.extending import overload, register_jitable
 from numba.np.ufunc.parallel import _iget_num_threads
+
+from graphnn_compiler.backend.kernels.lanes import LINE_BYTES
 
 _Loop = TypeVar("_Loop", bound=Callable[..., Any])
 
@@ -23,14 +26,26 @@ compiled_parallel: Callable[[_Loop], _Loop] = njit(fastmath=FAST_MATH, parallel=
 in_both: Callable[[_Loop], _Loop] = register_jitable(fastmath=FAST_MATH)
 """For functions that Python runs as they stand and that compiled code contains: they prepare and call loops."""
 
+
+def _last_cache_bytes() -> int:
+    """The size of the third-level cache as Linux tells it, 32 MiB elsewhere."""
+    told = Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
+    size = told.read_text().strip() if told.is_file() else ""
+    return int(size[:-1]) * 2**10 if size[:-1].isdecimal() and size.endswith("K") else 2**25
+
+
 CACHED_NUMBERS = 8192
 """Numbers of a result that are made in one go, so that what follows finds them in the nearest cache."""
 
 N_PIECES = 64
 """Pieces of units that threads share: a fixed number, as the order of sums must not depend on the threads."""
 
-PARALLEL_FROM = 500_000
+PARALLEL_FROM = 200_000
 """Multiplications from which a second thread pays: below, waking it costs more than it does."""
+
+
+PAST_CACHE_FROM = _last_cache_bytes() // 4
+"""Bytes of a result from which it is written past the caches: nothing that follows would find it there anyway."""
 
 
 @compiled
@@ -63,6 +78,21 @@ def group_of(strided_groups: Any, edge: Any) -> Any:
     """The group of an edge; its own number where groups were left out (as 0)."""
     groups, step = strided_groups
     return np.uintp(groups[edge * step]) + edge * (np.uintp(1) - step)
+
+
+@in_both
+def fresh(size: Any, dtype: Any) -> Any:
+    """A new array of one dimension that begins with a cache line, so that fewer rows of it lie across two."""
+    room = np.empty(size + LINE_BYTES, dtype)
+    start = -room.ctypes.data % LINE_BYTES // room.itemsize
+    return room[start : start + size]
+
+
+@in_both
+def passes_cache(result: Any, width: Any) -> Any:
+    """1 for a `fresh` result of so large size that it is written past the caches, its rows of whole lines; or 0."""
+    # the widest vectors have 16 numbers, which are one line of float32 and two of float64
+    return 1 if result.size * result.itemsize >= PAST_CACHE_FROM and width % 16 == 0 else 0
 
 
 @in_both
