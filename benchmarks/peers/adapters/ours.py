@@ -10,6 +10,7 @@ import pytensor
 from numpy.typing import NDArray
 
 from graphnn_compiler.backend.csr_dot import edge_dot
+from graphnn_compiler.backend.kernels.primitives import fresh
 from graphnn_compiler.backend.mode import network_mode
 from graphnn_compiler.backend.structure import EdgeStructure
 from graphnn_compiler.topology.csr import Csr
@@ -31,8 +32,8 @@ def symbolic_layer(problem: Problem, w: Any, b: Any, x: Any) -> Any:
 
 
 def layer(problem: Problem) -> Layer:
-    w, b = (pytensor.shared(array, borrow=True) for array in (problem.weights, problem.bias))
-    signals = (problem.x[:, :, None], problem.gy[:, :, None])
+    w, b = (pytensor.shared(array, borrow=True, shape=array.shape) for array in (problem.weights, problem.bias))
+    signals = (aligned(problem.x)[:, :, None], aligned(problem.gy)[:, :, None])
     x, gy = (pytensor.shared(array, borrow=True, shape=(problem.units, None, 1)) for array in signals)
     y = symbolic_layer(problem, w, b, x)
     gradients = pytensor.grad(None, [w, b, x], known_grads={y: gy})
@@ -40,6 +41,13 @@ def layer(problem: Problem) -> Layer:
     results = [pytensor.Out(result, borrow=True) for result in (y, *gradients)]
     both = pytensor.function([], results, mode=network_mode())
     return Layer(forward, both, without_channels)
+
+
+def aligned(signal: NDArray) -> NDArray:
+    """A copy that begins with a cache line, as do the values of a network inside."""
+    copy: NDArray = fresh(signal.size, signal.dtype).reshape(signal.shape)
+    copy[...] = signal
+    return copy
 
 
 def without_channels(results: Any) -> list[NDArray]:

@@ -107,7 +107,7 @@ GRADIENTS = Loop("number_gradients", "fffifiiffiibnn", _make_gradients)
 
 # ------------------------------------------------------------------ a width of 1
 
-PARTS = 4
+PARTS = 2
 """Parts of the rows with a gradient of their own each, where threads share them: a fixed number, as in `N_PIECES`."""
 
 
@@ -127,17 +127,19 @@ def _make_scatter(dtype: str) -> Any:
         for position in range(np.uintp(first), np.uintp(last)):
             t = np.uintp(order[position])
             slope = gy[t]
-            edges = range(np.uintp(indptr[t]), np.uintp(indptr[t + one]))
+            e, end = np.uintp(indptr[t]), np.uintp(indptr[t + one])
             if plain:
-                for e in edges:
+                while e < end:
                     s = np.uintp(indices[e])
                     parts[begin + s] += weights[e] * slope
                     products[e] = x[s] * slope
+                    e = successor(e)
             else:
-                for e in edges:
+                while e < end:
                     s, scaled = np.uintp(indices[e]), number_of(factors, e) * slope
                     parts[begin + s] += number_of(values, group_of(places, e)) * scaled
                     products[e] = x[s] * scaled
+                    e = successor(e)
 
     return number_scatter
 
@@ -150,11 +152,11 @@ def _make_merge(dtype: str) -> Any:
     def number_merge(piece: Any, gx: Any, parts: Any, n_parts: Any) -> None:
         """The sum of the parts, for one piece of the sources."""
         n_sources, pieces, one = np.uintp(len(gx)), np.uintp(N_PIECES), np.uintp(1)
-        for s in range(piece * n_sources // pieces, (piece + one) * n_sources // pieces):
-            number = parts[s]
-            for part in range(one, n_parts):
-                number += parts[part * n_sources + s]
-            gx[s] = number
+        first, last = piece * n_sources // pieces, (piece + one) * n_sources // pieces
+        gx[first:last] = parts[first:last]
+        for part in range(one, n_parts):
+            for s in range(first, last):
+                gx[s] += parts[part * n_sources + s]
 
     return number_merge
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphnn_compiler.backend.kernels.native import Loop
-from graphnn_compiler.backend.kernels.primitives import N_PIECES, compiled, flat, in_both
+from graphnn_compiler.backend.kernels.primitives import N_PIECES, compiled, flat, fresh, in_both
 
 TILE = 64
 """Rows and columns that are turned together: 64 rows of 64 float32 are 16 KiB."""
@@ -60,7 +60,7 @@ _turn_call = TURN.call
 def turned(x: Any) -> Any:
     """x (M, N, C) of any strides -> contiguous (N, M, C)."""
     m, n, channels = x.shape
-    result = np.empty(x.size, x.dtype)
+    result = fresh(x.size, x.dtype)
     # pieces are bands of the longer axis; moving a number costs about as much as a dozen multiplications
     _turn_call((result, flat(x), m, n, channels), N_PIECES, 12 * x.size)
     return result.reshape(n, m, channels)
