@@ -1,0 +1,193 @@
+"""What the compiled loops compute, in the words of JAX: formulas that its linker traces and XLA compiles.
+
+Input: node-major arrays (units, batch, channels), float32 or float64, and the `indptr`, `indices`, `coefficients` and
+`groups` of an orientation of an `EdgeStructure`, as the Ops have them as inputs. Output: arrays. Sizes are known when a
+function is traced. Not for: other modes, derivatives, which PyTensor has taken before.
+
+Memory: a term for each edge, sample and channel is gathered before rows are summed, unlike in the loops of `kernels`.
+An array of edges x C_in x C_out is made in pieces where edges share blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from graphnn_compiler.backend.kernels.activations import LEAKY_SLOPE
+
+Array: TypeAlias = Any
+"""An array of JAX, which ships types of another strictness; None where an input of an Op is `NoneConst`."""
+
+NUMBERS_AT_ONCE = 1 << 24
+"""About how many numbers an array may hold that is made for a piece of the edges."""
+
+
+def edge_dot(weights: Array, bias: Array, x: Array, *arrays: Array, n_rows: int, activation: str) -> Array:
+    """The value of an `EdgeDot`: y[t] = f(bias[t] + sum over the edges e = (s -> t) of c_e x[s] @ W[g_e])."""
+    indptr, indices, coefficients, groups = arrays[:4]
+    rows = _rows(indptr, indices)
+    if weights is not None and weights.ndim == 3:
+        return _block_dot(weights, x, rows, indices, coefficients, groups, n_rows)
+    of_edge = None if weights is None else (weights if groups is None else _at(weights, groups))
+    terms = _scaled(_at(x, indices), coefficients)
+    if of_edge is not None:
+        terms = terms * of_edge.reshape(len(indices), 1, -1)
+    y = _in_rows(terms, rows, n_rows)
+    return activated(y if bias is None else y + bias[:, None, None], activation)
+
+
+def edge_outer(x: Array, gy: Array, *arrays: Array, form: str, n_groups: int) -> Array:
+    """The value of an `EdgeOuter`: S[g] = sum over the edges e = (s -> t) of group g of c_e x[s]^T @ gy[t]."""
+    indptr, indices, coefficients, groups = arrays[:4]
+    rows = _rows(indptr, indices)
+    if form == "blocks":
+        return _block_outer(x, gy, rows, indices, coefficients, groups, n_groups)
+    products = _at(x, indices) * _at(gy, rows)
+    of_edge = products.sum((1, 2) if form == "numbers" else 1)
+    if coefficients is not None:
+        of_edge = of_edge * coefficients.reshape(-1, *[1] * (of_edge.ndim - 1))
+    return of_edge if groups is None else jax.ops.segment_sum(of_edge, groups, n_groups)
+
+
+def edge_gradients(weights: Array, x: Array, gy: Array, *arrays: Array, n_groups: int) -> tuple[Array, Array]:
+    """The values of an `EdgeGradients`: those by the weights, which are numbers, and by x."""
+    half = len(arrays) // 2
+    sums = edge_outer(x, gy, *arrays[:half], form="numbers", n_groups=n_groups)
+    return sums, edge_dot(weights, None, gy, *arrays[half:], n_rows=len(x), activation="linear")
+
+
+def batch_sum(gy: Array) -> Array:
+    return gy.sum((1, 2))
+
+
+def slopes(y: Array, gy: Array, *, activation: str) -> tuple[Array, Array]:
+    """f'(z) gy, where y = f(z), and its sums over batch and channels."""
+    match activation:
+        case "linear":
+            gz = gy
+        case "relu":
+            gz = jnp.where(y <= 0, 0, gy)
+        case "leaky_relu":
+            gz = jnp.where(y <= 0, LEAKY_SLOPE * gy, gy)
+        case "tanh":
+            gz = gy * (1 - y * y)
+        case "sigmoid":
+            gz = gy * (y * (1 - y))
+        case _:
+            raise ValueError(f"`{activation}` is not fused")
+    return gz, batch_sum(gz)
+
+
+def activated(z: Array, activation: str) -> Array:
+    match activation:
+        case "linear":
+            return z
+        case "relu":
+            return jnp.where(z <= 0, 0, z)
+        case "leaky_relu":
+            return jnp.where(z <= 0, LEAKY_SLOPE * z, z)
+        case "tanh":
+            return jnp.tanh(z)
+        case "sigmoid":
+            return jax.nn.sigmoid(z)
+        case _:
+            raise ValueError(f"`{activation}` is not fused")
+
+
+def turned(x: Array) -> Array:
+    return x.swapaxes(0, 1)
+
+
+# -------------------------------------------------------------- blocks
+
+
+def _block_dot(
+    weights: Array, x: Array, rows: Array, indices: Array, coefficients: Array, groups: Array, n_rows: int
+) -> Array:
+    (n_groups, _, c_out), batch = weights.shape, x.shape[1]
+    if groups is None:
+        return _in_rows(_scaled(_at(x, indices) @ weights, coefficients), rows, n_rows)
+    if _few(n_groups, x, indices):
+        products = jnp.einsum("sbi,gio->sgbo", x, weights).reshape(-1, batch, c_out)
+        return _in_rows(_scaled(_at(products, indices * n_groups + groups), coefficients), rows, n_rows)
+
+    def added(y: Array, row: Array, source: Array, group: Array, factor: Array) -> Array:
+        return y.at[row].add(_scaled(_at(x, source) @ _at(weights, group), factor), mode="drop")
+
+    start = jnp.zeros((n_rows, batch, c_out), x.dtype)
+    largest = max(weights[0].size, batch * max(weights.shape[1:]))
+    return _by_pieces(added, start, largest, rows, indices, groups, coefficients)
+
+
+def _block_outer(
+    x: Array, gy: Array, rows: Array, indices: Array, coefficients: Array, groups: Array, n_groups: int
+) -> Array:
+    (n_sources, batch, c_in), c_out = x.shape, gy.shape[2]
+    if groups is None:
+        return jnp.einsum("ebi,ebo->eio", _scaled(_at(x, indices), coefficients), _at(gy, rows))
+    if _few(n_groups, x, indices):
+        heard = jax.ops.segment_sum(
+            _scaled(_at(gy, rows), coefficients), indices * n_groups + groups, n_sources * n_groups
+        )
+        return jnp.einsum("sbi,sgbo->gio", x, heard.reshape(n_sources, n_groups, batch, c_out))
+
+    def added(sums: Array, group: Array, source: Array, row: Array, factor: Array) -> Array:
+        products = jnp.einsum("ebi,ebo->eio", _scaled(_at(x, source), factor), _at(gy, row))
+        return sums.at[group].add(products, mode="drop")
+
+    start = jnp.zeros((n_groups, c_in, c_out), x.dtype)
+    largest = max(c_in * c_out, batch * max(c_in, c_out))
+    return _by_pieces(added, start, largest, groups, indices, rows, coefficients)
+
+
+def _few(n_groups: int, x: Array, indices: Array) -> bool:
+    """Whether a row for each source and group is no more than one for each edge, or one for each source."""
+    return n_groups == 1 or len(x) * n_groups <= len(indices)
+
+
+def _by_pieces(
+    added: Callable[..., Array], start: Array, largest: int, targets: Array, first: Array, second: Array, factors: Array
+) -> Array:
+    """`added` to `start` for pieces of the edges, for each of which it makes arrays of up to `largest` numbers an edge.
+
+    It drops edges whose target, a position in `start`, is outside: they fill up the last piece.
+    """
+    n_edges, length = len(targets), max(1, NUMBERS_AT_ONCE // max(1, largest))
+    if n_edges <= length:
+        return added(start, targets, first, second, factors)
+    missing = -n_edges % length
+
+    def cut(array: Array, filling: int) -> Array:
+        return jnp.pad(array, (0, missing), constant_values=filling).reshape(-1, length)
+
+    pieces = (
+        cut(targets, len(start)),
+        *(None if one is None else cut(one, 0) for one in (first, second, factors)),
+    )
+    return jax.lax.scan(lambda total, piece: (added(total, *piece), None), start, pieces)[0]
+
+
+# -------------------------------------------------------------- edges and rows
+
+
+def _rows(indptr: Array, indices: Array) -> Array:
+    """The row of every edge."""
+    numbers = jnp.arange(len(indptr) - 1, dtype=indices.dtype)
+    return jnp.repeat(numbers, jnp.diff(indptr), total_repeat_length=len(indices))
+
+
+def _at(array: Array, positions: Array) -> Array:
+    """`array[positions]`, all of which are known to exist."""
+    return array.at[positions].get(mode="promise_in_bounds")
+
+
+def _scaled(terms: Array, coefficients: Array) -> Array:
+    """Terms (edges, batch, channels), each edge's multiplied by its coefficient."""
+    return terms if coefficients is None else terms * coefficients[:, None, None]
+
+
+def _in_rows(terms: Array, rows: Array, n_rows: int) -> Array:
+    return jax.ops.segment_sum(terms, rows, n_rows, indices_are_sorted=True)
