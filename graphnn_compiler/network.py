@@ -32,6 +32,7 @@ from graphnn_compiler.arguments import (
 )
 from graphnn_compiler.backend.activations import random_updates
 from graphnn_compiler.backend.batch_norm import running_updates
+from graphnn_compiler.backend.jax_mode import jax_mode
 from graphnn_compiler.backend.mode import network_mode
 from graphnn_compiler.backend.objectives import scalar
 from graphnn_compiler.backend.program.files import write_program
@@ -70,7 +71,7 @@ class Network:
         ValueError for a value that is missing or of another shape, TypeError for one that is no real number.
         """
         self.plan = plan
-        self._mode = network_mode() if mode is None else mode
+        self._mode = network_mode() if mode is None else jax_mode() if mode == "JAX" else mode
         self._comments = comments
         self._parameters = {one.name: _shared(one.name, _value(plan, one, values)) for one in plan.parameters}
         self._input_defaults = {
