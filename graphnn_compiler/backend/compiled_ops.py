@@ -24,7 +24,15 @@ Formula: TypeAlias = tuple[str, Mapping[str, Any]]
 """The name of a function of `jax_formulas`, and the keyword arguments that it takes beside the inputs of a node."""
 
 
-class CompiledOp(Op):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
+class WithFormula:
+    """An Op that the JAX linker computes by one of `jax_formulas`."""
+
+    @abstractmethod
+    def formula(self, node: Apply) -> Formula:
+        """Which one, for a node. It takes the inputs, None for `NoneConst`, and returns the output, or several."""
+
+
+class CompiledOp(WithFormula, Op):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
     """An Op whose outputs are what a compiled function returns for its inputs."""
 
     @abstractmethod
@@ -34,10 +42,6 @@ class CompiledOp(Op):  # type: ignore[misc] # PyTensor's types are not checked, 
         The function takes the inputs, arrays or None, and returns one array, or a tuple of the outputs. It is one of
         `in_both`: Python runs it, or compiled code contains it.
         """
-
-    @abstractmethod
-    def formula(self, node: Apply) -> Formula:
-        """The same function for JAX."""
 
     def index_dtype(self, node: Apply) -> str:
         """The type of the indices that the loops take."""
@@ -85,8 +89,8 @@ def _register_formulas() -> None:
         message = "the mode JAX needs JAX, which is not installed: pip install 'graphnn-compiler[jax]'"
         raise ImportError(message) from None
 
-    def formula(op: CompiledOp, node: Apply, **kwargs: Any) -> Callable[..., Any]:
+    def formula(op: WithFormula, node: Apply, **kwargs: Any) -> Callable[..., Any]:
         name, settings = op.formula(node)
         return partial(getattr(jax_formulas, name), **settings)
 
-    jax_funcify.register(CompiledOp, formula)
+    jax_funcify.register(WithFormula, formula)

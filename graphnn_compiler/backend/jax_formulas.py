@@ -10,6 +10,7 @@ An array of edges x C_in x C_out is made in pieces where edges share blocks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -99,6 +100,18 @@ def activated(z: Array, activation: str) -> Array:
 
 def turned(x: Array) -> Array:
     return x.swapaxes(0, 1)
+
+
+def used(value: Array, recorded: Array, running: Array) -> Array:
+    """The value of an `Observed`, which is its first input."""
+    return value
+
+
+def enough(x: Array, condition: Array, *, message: str, axes: tuple[int, ...]) -> Array:
+    """The value of an `EnoughValues`, which is x. It looks at the shape, as a traced condition has no value yet."""
+    if math.prod(x.shape[axis] for axis in axes) < 2:
+        raise ValueError(message)
+    return x
 
 
 # -------------------------------------------------------------- blocks

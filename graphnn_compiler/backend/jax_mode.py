@@ -13,12 +13,14 @@ from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
+import pytensor.tensor as pt
 from pytensor.compile.mode import Mode, optdb
-from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.tensor.elemwise import CAReduce
+from pytensor.tensor.shape import Reshape
 
 RandomState: TypeAlias = dict[str, Any]
 """What JAX gets of a generator: its key, under the name by which PyTensor's formulas know it, and whose it is."""
@@ -69,7 +71,19 @@ def _sums_have_their_dtype(fgraph: Any, node: Apply) -> list[Variable] | None:
     return [kept.astype(result.type.dtype)]
 
 
-# after the rewrites that PyTensor has for JAX, at 100
+@node_rewriter([Reshape])  # type: ignore[untyped-decorator]
+def _shape_of_constants(fgraph: Any, node: Apply) -> list[Variable] | None:
+    """The one size that is not known is -1: JAX takes shapes of constants only, and traces what computes a size."""
+    x, shape = node.inputs
+    sizes = [-1 if size is None else size for size in node.outputs[0].type.shape]
+    if isinstance(shape, Constant) or sizes.count(-1) > 1 or 0 in sizes:
+        return None
+    reshaped: Variable = node.op(x, pt.constant(np.array(sizes, np.int64)))
+    return [reshaped]
+
+
+# beside the rewrites that PyTensor has for JAX, at 100
+optdb.register("graphnn_shape_of_constants", dfs_rewriter(_shape_of_constants), "jax", position=99)
 optdb.register("graphnn_sums_have_their_dtype", dfs_rewriter(_sums_have_their_dtype), "jax", position=101)
 
 
