@@ -250,7 +250,7 @@ class Network:
     @property
     def weights(self) -> dict[str, NDArray]:
         """A copy of every parameter's value by name."""
-        return {name: variable.get_value() for name, variable in self._parameters.items()}
+        return {name: np.array(variable.get_value(borrow=True)) for name, variable in self._parameters.items()}
 
     def set_weights(self, changes: Mapping[str, ArrayLike | Mapping[tuple[Any, Any], float]]) -> None:
         """Replace parameters: a whole array, or by edge `{(source key, target key): number}`, which leaves the others.

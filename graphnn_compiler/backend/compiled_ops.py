@@ -70,7 +70,7 @@ class _FormulasForJax(GraphRewriter):  # type: ignore[misc]
         _register_formulas()
 
     def apply(self, fgraph: Any) -> None:
-        pass
+        self.add_requirements(fgraph)
 
 
 optdb.register("graphnn_formulas_for_jax", _FormulasForJax(), "jax", position=0)
@@ -90,6 +90,7 @@ def _register_formulas() -> None:
         raise ImportError(message) from None
 
     def formula(op: WithFormula, node: Apply, **kwargs: Any) -> Callable[..., Any]:
+        jax_formulas.require_dtypes([one.type.dtype for one in node.outputs])
         name, settings = op.formula(node)
         return partial(getattr(jax_formulas, name), **settings)
 

@@ -102,7 +102,8 @@ class EdgeDot(_EdgeOp):
         return "block_dot", blocks.block_dot, (blocks.BLOCK_DOT,)
 
     def formula(self, node: Apply) -> Formula:
-        return "edge_dot", {"n_rows": self.n_units_out, "activation": self.activation}
+        csr = self.structure.csr.transpose if self.transposed else self.structure.csr
+        return "edge_dot", {"csr": csr, "activation": self.activation}
 
     def pullback(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
@@ -158,7 +159,7 @@ class EdgeOuter(_EdgeOp):
                 return "block_outer", blocks.block_outer, (blocks.BLOCK_OUTER,)
 
     def formula(self, node: Apply) -> Formula:
-        return "edge_outer", {"form": self.form, "n_groups": self.structure.n_groups}
+        return "edge_outer", {"csr": self.structure.csr, "form": self.form, "n_groups": self.structure.n_groups}
 
     def pullback(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
@@ -199,7 +200,7 @@ class EdgeGradients(_EdgeOp):
         return "shared_number_gradients", number_gradients.shared_number_gradients, loops
 
     def formula(self, node: Apply) -> Formula:
-        return "edge_gradients", {"n_groups": self.structure.n_groups}
+        return "edge_gradients", {"csr": self.structure.csr, "n_groups": self.structure.n_groups}
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[False, True], [True, False], [True, True], *([False, False] for _ in node.inputs[3:])]

@@ -1,4 +1,4 @@
-"""How a network is compiled where JAX is asked for: PyTensor's mode of JAX, between NumPy arrays and NumPy's generators.
+"""How a network is compiled where JAX is asked for: PyTensor's mode of JAX, between NumPy's arrays and generators.
 
 PyTensor's own linker leaves arrays of JAX in shared variables, and draws from copies of their random generators. Here
 both stay what a network, its training and its files take them for: a call moves a generator on by one draw of NumPy,
@@ -48,9 +48,7 @@ class _BetweenNumPy(JAXLinker):  # type: ignore[misc] # PyTensor's types are not
                 if isinstance(argument, np.random.Generator):
                     moved[position] = copy.deepcopy(argument)
                     given[position] = _key(moved[position], position)
-            return [
-                moved[int(one[POSITION])] if isinstance(one, dict) else np.array(one) for one in compiled(*given)
-            ]
+            return [moved[int(one[POSITION])] if isinstance(one, dict) else np.array(one) for one in compiled(*given)]
 
         return call
 
