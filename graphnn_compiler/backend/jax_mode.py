@@ -29,7 +29,10 @@ KEY, POSITION = "jax_state", "position"
 
 
 class _BetweenNumPy(JAXLinker):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
-    """PyTensor's linker, but that a function takes NumPy's generators and leaves NumPy's arrays and generators."""
+    """PyTensor's linker, but that a function takes NumPy's generators and leaves NumPy's arrays and generators.
+
+    Scalar arguments are traced: they cannot be sizes of arrays, as they can in PyTensor's.
+    """
 
     def fgraph_convert(self, fgraph: Any, input_storage: Any, storage_map: Any, **options: Any) -> Any:
         from pytensor.link.jax.dispatch import jax_funcify  # it loads JAX
