@@ -32,6 +32,7 @@ from graphnn_compiler.arguments import (
 )
 from graphnn_compiler.backend.activations import random_updates
 from graphnn_compiler.backend.batch_norm import running_updates
+from graphnn_compiler.backend.jax_mode import jax_mode
 from graphnn_compiler.backend.mode import network_mode
 from graphnn_compiler.backend.objectives import scalar
 from graphnn_compiler.backend.program.files import write_program
@@ -70,7 +71,7 @@ class Network:
         ValueError for a value that is missing or of another shape, TypeError for one that is no real number.
         """
         self.plan = plan
-        self._mode = network_mode() if mode is None else mode
+        self._mode = network_mode() if mode is None else jax_mode() if mode == "JAX" else mode
         self._comments = comments
         self._parameters = {one.name: _shared(one.name, _value(plan, one, values)) for one in plan.parameters}
         self._input_defaults = {
@@ -249,7 +250,7 @@ class Network:
     @property
     def weights(self) -> dict[str, NDArray]:
         """A copy of every parameter's value by name."""
-        return {name: variable.get_value() for name, variable in self._parameters.items()}
+        return {name: np.array(variable.get_value(borrow=True)) for name, variable in self._parameters.items()}
 
     def set_weights(self, changes: Mapping[str, ArrayLike | Mapping[tuple[Any, Any], float]]) -> None:
         """Replace parameters: a whole array, or by edge `{(source key, target key): number}`, which leaves the others.

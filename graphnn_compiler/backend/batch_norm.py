@@ -20,6 +20,7 @@ from pytensor.raise_op import CheckAndRaise
 from pytensor.tensor.rewriting.basic import register_canonicalize
 
 from graphnn_compiler.backend.activations import constant
+from graphnn_compiler.backend.compiled_ops import Formula, WithFormula
 from graphnn_compiler.backend.layout import Tensor, batch_length
 
 EPSILON = 1e-5
@@ -27,7 +28,7 @@ SHARE = 0.1
 """What a training step contributes to the running statistics, which keep the rest of what they were."""
 
 
-class Observed(Op):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
+class Observed(WithFormula, Op):  # type: ignore[misc] # PyTensor's types are not checked, see pyproject.toml
     """Its first input as it is. The second is what a running statistic, the third, is to take in at every call.
 
     It marks in the graph itself what `running_updates` looks for, so that replacing variables in a graph keeps it.
@@ -42,6 +43,9 @@ class Observed(Op):  # type: ignore[misc] # PyTensor's types are not checked, se
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
         output_storage[0][0] = inputs[0]
 
+    def formula(self, node: Apply) -> Formula:
+        return "used", {}
+
     def infer_shape(self, *arguments: Any) -> list[tuple[Any, ...]]:
         return [arguments[-1][0]]  # older versions of PyTensor pass a function graph in front
 
@@ -52,6 +56,19 @@ class Observed(Op):  # type: ignore[misc] # PyTensor's types are not checked, se
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
     ) -> list[Variable]:
         return [cotangents[0], disconnected_type(), disconnected_type()]
+
+
+class EnoughValues(WithFormula, CheckAndRaise):  # type: ignore[misc]
+    """Its first input, which must have two values or more along `axes`, as the second says: ValueError otherwise."""
+
+    __props__ = ("msg", "exc_type", "axes")
+
+    def __init__(self, message: str, axes: tuple[int, ...]) -> None:
+        super().__init__(ValueError, message)
+        self.axes = axes
+
+    def formula(self, node: Apply) -> Formula:
+        return "enough", {"message": self.msg, "axes": self.axes}
 
 
 def _without_mark(fgraph: Any, node: Apply) -> list[Variable]:
@@ -81,7 +98,7 @@ def training_norm(x: Tensor, gain: Tensor, shift: Tensor, running: tuple[Tensor,
             raise ValueError(_too_few(layer, "gets none or one: no batched input reaches it"))
         size = constant(number, x)
     else:
-        x = CheckAndRaise(ValueError, _too_few(layer, "gets none or one from this batch"))(x, pt.gt(number, 1))
+        x = EnoughValues(_too_few(layer, "gets none or one from this batch"), axes)(x, pt.gt(number, 1))
         size = number.astype(x.dtype)
     mean = x.mean(axis=axes, keepdims=True)
     centred = x - _observed(mean, mean, running[0])

@@ -25,7 +25,7 @@ from pytensor.graph.rewriting.basic import node_rewriter
 from pytensor.tensor.rewriting.basic import register_specialize
 from pytensor.tensor.type_other import NoneConst, NoneTypeT
 
-from graphnn_compiler.backend.compiled_ops import CompiledOp
+from graphnn_compiler.backend.compiled_ops import CompiledOp, Formula
 from graphnn_compiler.backend.kernels import blocks, number_gradients, numbers
 from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.kernels.native import Loop
@@ -101,6 +101,10 @@ class EdgeDot(_EdgeOp):
             return "diagonal_dot", blocks.diagonal_dot, (blocks.DIAGONAL_DOT,)
         return "block_dot", blocks.block_dot, (blocks.BLOCK_DOT,)
 
+    def formula(self, node: Apply) -> Formula:
+        csr = self.structure.csr.transpose if self.transposed else self.structure.csr
+        return "edge_dot", {"csr": csr, "activation": self.activation}
+
     def pullback(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
     ) -> list[Variable]:
@@ -154,6 +158,9 @@ class EdgeOuter(_EdgeOp):
             case _:
                 return "block_outer", blocks.block_outer, (blocks.BLOCK_OUTER,)
 
+    def formula(self, node: Apply) -> Formula:
+        return "edge_outer", {"csr": self.structure.csr, "form": self.form, "n_groups": self.structure.n_groups}
+
     def pullback(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
     ) -> list[Variable]:
@@ -192,6 +199,9 @@ class EdgeGradients(_EdgeOp):
         if self.structure.groups is None:
             return "number_gradients", number_gradients.number_gradients, loops
         return "shared_number_gradients", number_gradients.shared_number_gradients, loops
+
+    def formula(self, node: Apply) -> Formula:
+        return "edge_gradients", {"csr": self.structure.csr, "n_groups": self.structure.n_groups}
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[False, True], [True, False], [True, True], *([False, False] for _ in node.inputs[3:])]

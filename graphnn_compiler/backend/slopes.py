@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType, disconnected_type
 from pytensor.graph.basic import Apply, Variable
 
-from graphnn_compiler.backend.compiled_ops import CompiledOp
+from graphnn_compiler.backend.compiled_ops import CompiledOp, Formula
 from graphnn_compiler.backend.kernels.activations import LEAKY_SLOPE
 from graphnn_compiler.backend.kernels.native import Loop
 from graphnn_compiler.backend.kernels.slopes import SLOPES, slopes_of, sums_over_batch
@@ -41,6 +41,9 @@ class BatchSum(CompiledOp):
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
         return "sums_over_batch", sums_over_batch, (SLOPES,)
 
+    def formula(self, node: Apply) -> Formula:
+        return "batch_sum", {}
+
     def pullback(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
     ) -> list[Variable]:
@@ -65,6 +68,9 @@ class Slopes(CompiledOp):
 
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
         return f"slopes:{self.activation}", slopes_of(self.activation), (SLOPES,)
+
+    def formula(self, node: Apply) -> Formula:
+        return "slopes", {"activation": self.activation}
 
     def pullback(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]

@@ -14,7 +14,7 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.rewriting.basic import node_rewriter
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_specialize
 
-from graphnn_compiler.backend.compiled_ops import CompiledOp
+from graphnn_compiler.backend.compiled_ops import CompiledOp, Formula
 from graphnn_compiler.backend.kernels.native import Loop
 from graphnn_compiler.backend.kernels.turning import TURN, turned
 
@@ -42,6 +42,9 @@ class Turn(CompiledOp):
 
     def kernel(self, node: Apply) -> tuple[str, Any, tuple[Loop, ...]]:
         return "turned", turned, (TURN,)
+
+    def formula(self, node: Apply) -> Formula:
+        return "turned", {}
 
     def pullback(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]

@@ -89,12 +89,14 @@ MAY_USE: dict[str, tuple[str, ...]] = {
     # the loops behind the sparse products, the functions of one number, and what loops are translated to
     "numba": ("backend.kernels", "backend.float32"),
     "llvmlite": ("backend.kernels",),
+    # the same sums for PyTensor's JAX linker, loaded when it is used; an extra
+    "jax": ("backend.jax_formulas",),
 }
 """Library -> the modules or folders that may import it. Another library needs a line here and one in pyproject.toml."""
 
 STANDARD = frozenset(sys.stdlib_module_names)
 NOT_AT_IMPORT = {"pytensor", "sklearn", "networkx", "numpy", "pyarrow", "numba", "llvmlite", "scipy", "lark"}
-NOT_AT_IMPORT |= {"rich", "matplotlib"}
+NOT_AT_IMPORT |= {"rich", "matplotlib", "jax"}
 
 
 def layer(name: str) -> str:
