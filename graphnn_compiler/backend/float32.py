@@ -25,7 +25,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 # `contract` makes a multiplication and an addition one instruction. The flags that reorder sums would break the
 # two-part reductions, so these functions are inlined as finished code, which keeps the flags they were compiled with
 # whatever those of the caller. Division by zero is an infinity, not an error that would be a branch.
-_compiled: Callable[[_Function], _Function] = njit(fastmath={"contract"}, error_model="numpy", forceinline=True)
+_compiled: Callable[[_Function], _Function] = njit(
+    fastmath={"contract"}, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 
 _F = np.float32
 
@@ -117,6 +119,3 @@ def tanh32(x: Any) -> Any:
     power = _power(n)
     less_one = power * ((r * r) * _exp_second_order(r) + r) + (power - _ONE)
     return _signed(less_one / (less_one + _F(2)), x)
-
-
-# ------------------------------------------------------------------ the normal distribution

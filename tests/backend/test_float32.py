@@ -109,10 +109,13 @@ def test_edges(name: str) -> None:
     assert np.isnan(over(EXACT[name][0], np.array([np.nan], dtype=np.float32))).all()
 
 
+_tanh = numba.njit(lambda x: float32.tanh32(x))
+
+
 @given(st.floats(width=32, allow_nan=False))
 def test_tanh_is_odd_and_bounded(x: float) -> None:
-    assert float32.tanh32(np.float32(-x)) == -float32.tanh32(np.float32(x))
-    assert abs(float32.tanh32(np.float32(x))) <= 1
+    assert _tanh(np.float32(-x)) == -_tanh(np.float32(x))
+    assert abs(_tanh(np.float32(x))) <= 1
 
 
 # ------------------------------------------------------------------ arrays

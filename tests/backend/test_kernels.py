@@ -20,19 +20,26 @@ from pytensor.gradient import verify_grad
 
 from graphnn_compiler.backend import csr_dot
 from graphnn_compiler.backend.csr_dot import EdgeDot, EdgeGradients, EdgeOuter, aggregate, edge_dot
-from graphnn_compiler.backend.kernels import blocks, numbers
+from graphnn_compiler.backend.kernels import blocks, numbers, primitives
 from graphnn_compiler.backend.kernels import number_gradients as backward
 from graphnn_compiler.backend.kernels.activations import FUSED
-from graphnn_compiler.backend.kernels.primitives import N_PIECES, PARALLEL_FROM, pays_in_parallel
+from graphnn_compiler.backend.kernels.lanes import LINE_BYTES
+from graphnn_compiler.backend.kernels.primitives import (
+    N_PIECES,
+    PARALLEL_FROM,
+    PAST_CACHE_FROM,
+    fresh,
+    passes_cache,
+    pays_in_parallel,
+)
 from graphnn_compiler.backend.kernels.slopes import slopes_of, sums_over_batch
-from graphnn_compiler.backend.kernels.windows import SORTED_BELOW, WINDOW
+from graphnn_compiler.backend.kernels.windows import ANY_COLUMNS, SORTED_BELOW, WINDOW
 from graphnn_compiler.backend.slopes import BatchSum, Slopes
 from graphnn_compiler.backend.structure import chunk_bounds, row_order
 
 PYTHON = Mode(linker="py", optimizer=None)
 REWRITTEN = Mode(linker="py", optimizer="fast_run")
-TILES = (64, 16, 4, 1)
-WIDTHS = (0, 1, 2, 3, 4, 5, 15, 16, 17, 20, 31, 32, 33, 63, 64, 65, 80, 85, 149)
+WIDTHS = (0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 20, 31, 32, 33, 63, 64, 65, 80, 85, 149)
 TYPES = [(np.float32, np.int32), (np.float64, np.int32), (np.float64, np.int64)]
 SHAPES = [(0, 0), (0, 3), (3, 0), (1, 1), (1, 40), (40, 1), (6, 5)]
 
@@ -75,16 +82,42 @@ def check_numbers(edges: Edges, width: int, dtype: Any, *, weighted: bool, biase
     assert_close(outer, by_weights, dtype)
 
 
-def test_the_widths_take_every_tile_once_and_more_with_every_remainder() -> None:
+def test_the_widths_take_every_tile_with_every_remainder() -> None:
     """What the list of widths is for: a width that changes a tile or the threshold changes the list."""
     assert {SORTED_BELOW - 1, SORTED_BELOW, SORTED_BELOW + 1} <= set(WIDTHS)
     taken = set()
     for width in WIDTHS:
         rest = width
-        for tile in TILES:
+        for tile in ANY_COLUMNS:
             taken.add((tile, min(rest // tile, 2)))
             rest %= tile
-    assert taken == {(tile, n) for tile in TILES for n in (0, 1, 2)}
+    largest, *others = ANY_COLUMNS
+    assert taken == {(largest, n) for n in (0, 1, 2)} | {(tile, n) for tile in others for n in (0, 1)}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("biased", [False, True])
+def test_results_that_go_past_the_caches(monkeypatch: pytest.MonkeyPatch, dtype: Any, biased: bool) -> None:
+    """Whatever their size here; a width that fills no whole lines takes the ordinary path beside them."""
+    monkeypatch.setattr(primitives, "PAST_CACHE_FROM", 0)
+    edges = draw_edges(20, coefficients=biased, n_groups=3 if biased else None)
+    for width in (1, 16, 17, 32, 48, 64, 80, 96, 112, 128, 144):
+        assert passes_cache(np.empty(width, dtype), width) == (width % 16 == 0)
+        check_numbers(edges, width, dtype, weighted=True, biased=biased)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fresh_arrays_begin_with_a_cache_line(dtype: Any) -> None:
+    arrays = [fresh(size, dtype) for size in (0, 1, 7, 1000, 10**6)]
+    assert [array.size for array in arrays] == [0, 1, 7, 1000, 10**6]
+    assert {array.ctypes.data % LINE_BYTES for array in arrays if array.size} == {0}
+    assert all(array.dtype == dtype and array.flags.c_contiguous and array.flags.writeable for array in arrays)
+
+
+def test_only_large_results_go_past_the_caches() -> None:
+    rows = PAST_CACHE_FROM // (4 * 64)
+    assert passes_cache(np.empty((rows, 64), np.float32), 64) == 1
+    assert passes_cache(np.empty((rows - 1, 64), np.float32), 64) == 0
 
 
 KINDS = [  # of edges: with weights, with a bias, with coefficients, groups
@@ -408,10 +441,11 @@ def test_one_and_two_threads_give_the_same_bits(width: int, n_groups: int | None
 
     found = {}
     before = numba.get_num_threads()
+    pays = numba.njit(lambda n_products: pays_in_parallel(n_products))
     try:
         for n_threads in (1, 2):
             numba.set_num_threads(n_threads)
-            assert pays_in_parallel(PARALLEL_FROM) == (n_threads == 2)
+            assert pays(PARALLEL_FROM) == (n_threads == 2)
             found[n_threads] = all_of_it()
     finally:
         numba.set_num_threads(before)

@@ -89,7 +89,8 @@ def _make_gradients(dtype: str) -> Any:
             end = min(begin + step, last)
             first_edge, last_edge = np.uintp(indptr[begin]), np.uintp(indptr[end])
             fill_values(values, edges, first_edge, last_edge)
-            own_products[: last_edge - first_edge] = 0
+            for place in range(last_edge - first_edge):
+                own_products[place] = 0
             walk = begin, end, indptr, order, first_edge
             if past_cache:
                 _add_columns_past_cache(zero, width, walk, arrays)
@@ -122,7 +123,8 @@ def _make_scatter(dtype: str) -> Any:
         n_chunks, n_sources, one = np.uintp(len(bounds)) - np.uintp(1), np.uintp(len(x)), np.uintp(1)
         first, last = bounds[part * n_chunks // n_parts], bounds[(part + one) * n_chunks // n_parts]
         begin = part * n_sources
-        parts[begin : begin + n_sources] = 0
+        for place in range(begin, begin + n_sources):
+            parts[place] = 0
         plain = len(coefficients) == 0 and len(groups) == 0
         for position in range(np.uintp(first), np.uintp(last)):
             t = np.uintp(order[position])
@@ -153,7 +155,8 @@ def _make_merge(dtype: str) -> Any:
         """The sum of the parts, for one piece of the sources."""
         n_sources, pieces, one = np.uintp(len(gx)), np.uintp(N_PIECES), np.uintp(1)
         first, last = piece * n_sources // pieces, (piece + one) * n_sources // pieces
-        gx[first:last] = parts[first:last]
+        for s in range(first, last):
+            gx[s] = parts[s]
         for part in range(one, n_parts):
             for s in range(first, last):
                 gx[s] += parts[part * n_sources + s]

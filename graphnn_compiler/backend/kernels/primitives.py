@@ -20,7 +20,7 @@ _Loop = TypeVar("_Loop", bound=Callable[..., Any])
 # batch one over a row's edges, run in vector lanes. The compiler settles the order of summation once, so that equal
 # inputs give equal bits in every run on one machine. Infinities and NaN keep their meaning: no flag assumes them away.
 FAST_MATH = {"contract", "reassoc", "nsz"}
-compiled: Callable[[_Loop], _Loop] = njit(fastmath=FAST_MATH)
+compiled: Callable[[_Loop], _Loop] = njit(fastmath=FAST_MATH, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 compiled_parallel: Callable[[_Loop], _Loop] = njit(fastmath=FAST_MATH, parallel=True)
 
 in_both: Callable[[_Loop], _Loop] = register_jitable(fastmath=FAST_MATH)

@@ -47,7 +47,7 @@ def fill_values(values: Any, edges: Any, first_edge: Any, last_edge: Any) -> Non
         values[e - first_edge] = number_of(weights, group_of(groups, e)) * number_of(coefficients, e)
 
 
-ANY_COLUMNS = (64, 32, 16, 4, 1)
+ANY_COLUMNS = (64, 32, 16, 8, 4, 2, 1)
 WHOLE_LINES = (64, 32, 16)
 """Columns that are summed at once: of any row, and of one whose columns fill whole cache lines."""
 
