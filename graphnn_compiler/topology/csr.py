@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +45,24 @@ class Csr:
         """Stored entries per column, shape (columns,)."""
         return np.bincount(self.indices, minlength=self.shape[1]).astype(np.int64)
 
-    @cached_property
+    @property
     def permutation(self) -> NDArray[np.signedinteger[Any]]:
         """Entry k of the transpose is entry `permutation[k]` of this matrix, shape (E,)."""
-        return np.argsort(self.indices, kind="stable").astype(self.indices.dtype)
+        return self._transposed[1]
 
-    @cached_property
+    @property
     def transpose(self) -> Csr:
         """The structure of the transposed matrix."""
-        indptr = _pointers(self.out_degree, self.indptr.dtype)
-        return Csr(indptr, self.rows[self.permutation], (self.shape[1], self.shape[0]))
+        return self._transposed[0]
+
+    @cached_property
+    def _transposed(self) -> tuple[Csr, NDArray[np.signedinteger[Any]]]:
+        """The transpose and the permutation, by counting instead of sorting."""
+        dtype = self.indices.dtype
+        numbers = np.arange(self.n_edges, dtype=dtype)
+        by_column = csr_array((numbers, self.indices, self.indptr), shape=self.shape).tocsc()
+        indptr, indices = (array.astype(dtype, copy=False) for array in (by_column.indptr, by_column.indices))
+        return Csr(indptr, indices, (self.shape[1], self.shape[0])), by_column.data
 
     def verify(self) -> None:
         """Raise ValueError unless the arrays are a well-formed structure without a column twice in a row."""
