@@ -20,7 +20,8 @@ class Peer:
     """`environment` names a virtual environment and its requirements file; None is the one that runs the benchmark.
 
     `only` is how the names of this peer's formulations begin, where an adapter serves several. `variables` are of the
-    worker's process; in them `{caches}` stands for a folder of its own, which outlives the run.
+    worker's process; in them `{caches}` stands for a folder of its own, which outlives the run. `build` are packages
+    that are installed first, where others have to be built by them and not by the newest ones.
     """
 
     name: str
@@ -30,11 +31,13 @@ class Peer:
     pythons: tuple[str, ...] = ()
     only: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    build: tuple[str, ...] = ()
 
 
 OURS, REFERENCE, SCIPY = "ours", "c", "scipy"
 CACHED = {"PYTENSOR_FLAGS": "base_compiledir={caches}"}
 MODERN = ("python3.11", "python3.12", "python3.10")
+CLASSIC = ("python3.9", "python3.8", "python3.10", "python3.11")
 PEERS = (
     Peer(OURS, "graphnn_compiler", "ours"),
     Peer(REFERENCE, "C reference", "c_reference", variables={"GNN_BENCH_CACHE": "{caches}"}),
@@ -42,9 +45,9 @@ PEERS = (
     Peer("pytensor-numba", "PyTensor stock, numba linker", "pytensor_stock", only="structured_dot, numba",
          variables=CACHED),
     Peer("pytensor-c", "PyTensor stock, C linker", "pytensor_stock", only="structured_dot, C", variables=CACHED),
-    Peer("theano", "Theano", "theano_layers", "theano", ("python3.9", "python3.8"), variables={
+    Peer("theano", "Theano", "theano_layers", "theano", CLASSIC, variables={
         "THEANO_FLAGS": "base_compiledir={caches},blas.ldflags=,floatX=float32,openmp=True",
-    }),
+    }, build=("setuptools<60", "wheel")),
     Peer("torch", "PyTorch", "torch_layers", "torch", MODERN, variables={"TORCHINDUCTOR_CACHE_DIR": "{caches}"}),
     Peer("jax", "JAX", "jax_layers", "jax", MODERN),
     Peer("tensorflow", "TensorFlow", "tensorflow_layers", "tensorflow", MODERN),
@@ -56,6 +59,7 @@ BY_NAME = {peer.name: peer for peer in PEERS}
 ALIKE = {
     "OMP_NUM_THREADS": str(THREADS),
     "OPENBLAS_NUM_THREADS": str(THREADS),
+    "OPENBLAS_THREAD_TIMEOUT": "14",
     "MKL_NUM_THREADS": str(THREADS),
     "NUMBA_NUM_THREADS": str(THREADS),
     "OMP_WAIT_POLICY": "passive",
@@ -102,6 +106,11 @@ def variables(peer: Peer, environments: Path) -> dict[str, str]:
     return {**kept, **ALIKE, **own}
 
 
+def _runs(python: str) -> bool:
+    """Whether a Python is there: a version manager has names on the path for those that it could install."""
+    return subprocess.run([python, "-c", "import venv"], check=False, capture_output=True).returncode == 0
+
+
 def set_up(names: list[str], environments: Path) -> list[str]:
     """Make the environments of these names (none: all), one after another; the names of those that failed.
 
@@ -115,16 +124,19 @@ def set_up(names: list[str], environments: Path) -> list[str]:
             print(f"{name}: no such environment; there are {', '.join(wanted)}")
             failed.append(name)
             continue
-        python = next((found for found in map(shutil.which, peer.pythons) if found), None)
+        python = next((found for found in map(shutil.which, peer.pythons) if found and _runs(found)), None)
         if python is None:
             print(f"{name}: needs one of {', '.join(peer.pythons)} on PATH")
             failed.append(name)
             continue
         print(f"{name}: {python}, {requirements(peer).relative_to(ROOT)}", flush=True)
         folder = environments / name
+        install = [str(interpreter(peer, environments)), "-m", "pip", "install", "--quiet"]
+        with_these = ["--no-build-isolation"] if peer.build else []
         commands = [
             [python, "-m", "venv", "--clear", str(folder)],
-            [str(interpreter(peer, environments)), "-m", "pip", "install", "--quiet", "-r", str(requirements(peer))],
+            *([[*install, *peer.build]] if peer.build else []),
+            [*install, *with_these, "-r", str(requirements(peer))],
         ]
         if any(subprocess.run(command, check=False).returncode for command in commands):
             shutil.rmtree(folder, ignore_errors=True)

@@ -19,6 +19,7 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.scalar.basic import ScalarOp
 from pytensor.tensor.utils import import_func_from_string
 
+from graphnn_compiler.backend.kernels.primitives import fresh
 from graphnn_compiler.backend.powers import PowerOfDifference
 
 BLOCK_BYTES = 2**16
@@ -180,7 +181,7 @@ class Expression:
         # a target may be an input that a later step reads: what is computed for it is written when all is computed
         new = {place: number for number, (place, _) in enumerate(self._outputs) if targets[number] is None}
         results = [
-            np.empty(shape, dtype) if target is None else target
+            fresh(math.prod(shape), dtype).reshape(shape) if target is None else target
             for target, (_, dtype) in zip(targets, self._outputs, strict=True)
         ]
         scratch: _Scratch = {}
