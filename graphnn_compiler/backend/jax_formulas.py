@@ -160,6 +160,12 @@ def activated(z: Array, activation: str) -> Array:
             raise ValueError(f"`{activation}` is not fused")
 
 
+def power_of_difference(x: Array, m: Array) -> Array:
+    """e^(x - m) of float32, in double precision where JAX is set to have it."""
+    wide = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+    return jnp.exp(jnp.asarray(x, wide) - jnp.asarray(m, wide)).astype(jnp.float32)
+
+
 def turned(x: Array) -> Array:
     return x.swapaxes(0, 1)
 

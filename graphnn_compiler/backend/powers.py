@@ -16,10 +16,11 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 from pytensor.tensor.elemwise import Elemwise
 
+from graphnn_compiler.backend.compiled_ops import Formula, WithFormula
 from graphnn_compiler.backend.layout import Tensor
 
 
-class PowerOfDifference(ps.basic.BinaryScalarOp):  # type: ignore[misc] # PyTensor's types are not checked
+class PowerOfDifference(WithFormula, ps.basic.BinaryScalarOp):  # type: ignore[misc] # PyTensor's types are not checked
     """e^(x - m) of float32: difference and power in double precision, rounded once; within 0.51 ulp.
 
     An infinite power is an infinity, NaN and infinity less infinity are NaN.
@@ -34,6 +35,9 @@ class PowerOfDifference(ps.basic.BinaryScalarOp):  # type: ignore[misc] # PyTens
     ) -> list[Variable]:
         slope = cotangents[0] * outputs[0]
         return [slope, -slope]
+
+    def formula(self, node: Apply) -> Formula:
+        return "power_of_difference", {}
 
     def c_code(self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Any) -> str:
         """Needed by PyTensor in every mode: it fuses only what could be written in C."""

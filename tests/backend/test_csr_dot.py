@@ -299,12 +299,12 @@ def test_arrays_are_shared_and_the_transpose_waits_for_a_gradient() -> None:
     w_, x_ = symbols(*draw_values(case, 1, None, 37))
     y_ = edge_dot(w_, x_, structure)
     pytensor.function([w_, x_], y_, mode=PYTHON)
-    assert "permutation" not in vars(structure.csr)
+    assert "_transposed" not in vars(structure.csr)
     originals = (structure.csr.indptr, structure.csr.indices, structure.coefficients, structure.groups)
     for variable, array in zip(structure.arrays("float64")[:4], originals, strict=True):
         assert variable.get_value(borrow=True) is array
     pytensor.grad(y_.sum(), w_)
-    assert "permutation" in vars(structure.csr)
+    assert "_transposed" in vars(structure.csr)
     assert copy.deepcopy(structure) is structure
 
 

@@ -115,56 +115,54 @@ PARTS = 2
 def _make_scatter(dtype: str) -> Any:
     @compiled
     def number_scatter(
-        part: Any, parts: Any, products: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, x: Any,
-        gy: Any, indptr: Any, order: Any, bounds: Any, n_parts: Any,
+        part: Any, gx: Any, others: Any, products: Any, weights: Any, indices: Any, coefficients: Any, groups: Any,
+        x: Any, gy: Any, indptr: Any, order: Any, bounds: Any, n_parts: Any,
     ) -> None:  # fmt: skip
-        """One part of the rows adds to its own n_sources numbers of `parts`: no fetches through a permutation."""
+        """The first part of the rows adds to gx, part k to `others` from (k - 1) n_sources on: no fetches through a
+        permutation."""
         values, factors, places = strided(weights, 1), strided(coefficients, 1), strided(groups, 0)
-        n_chunks, n_sources, one = np.uintp(len(bounds)) - np.uintp(1), np.uintp(len(x)), np.uintp(1)
-        first, last = bounds[part * n_chunks // n_parts], bounds[(part + one) * n_chunks // n_parts]
-        begin = part * n_sources
-        for place in range(begin, begin + n_sources):
-            parts[place] = 0
+        n_chunks, one = np.uintp(len(bounds)) - np.uintp(1), np.uintp(1)
+        sums, begin = (gx, part) if part == np.uintp(0) else (others, (part - one) * np.uintp(len(gx)))
+        for place in range(begin, begin + np.uintp(len(gx))):
+            sums[place] = 0
         plain = len(coefficients) == 0 and len(groups) == 0
+        first, last = bounds[part * n_chunks // n_parts], bounds[(part + one) * n_chunks // n_parts]
         for position in range(np.uintp(first), np.uintp(last)):
             t = np.uintp(order[position])
-            slope = gy[t]
-            e, end = np.uintp(indptr[t]), np.uintp(indptr[t + one])
+            slope, e, end = gy[t], np.uintp(indptr[t]), np.uintp(indptr[t + one])
             if plain:
                 while e < end:
                     s = np.uintp(indices[e])
-                    parts[begin + s] += weights[e] * slope
+                    sums[begin + s] += weights[e] * slope
                     products[e] = x[s] * slope
                     e = successor(e)
             else:
                 while e < end:
                     s, scaled = np.uintp(indices[e]), number_of(factors, e) * slope
-                    parts[begin + s] += number_of(values, group_of(places, e)) * scaled
+                    sums[begin + s] += number_of(values, group_of(places, e)) * scaled
                     products[e] = x[s] * scaled
                     e = successor(e)
 
     return number_scatter
 
 
-SCATTER = Loop("number_scatter", "fffififfiibn", _make_scatter)
+SCATTER = Loop("number_scatter", "ffffififfiibn", _make_scatter)
 
 
 def _make_merge(dtype: str) -> Any:
     @compiled
-    def number_merge(piece: Any, gx: Any, parts: Any, n_parts: Any) -> None:
-        """The sum of the parts, for one piece of the sources."""
-        n_sources, pieces, one = np.uintp(len(gx)), np.uintp(N_PIECES), np.uintp(1)
-        first, last = piece * n_sources // pieces, (piece + one) * n_sources // pieces
-        for s in range(first, last):
-            gx[s] = parts[s]
-        for part in range(one, n_parts):
+    def number_merge(piece: Any, gx: Any, others: Any) -> None:
+        """gx and the other parts, added up for one piece of the sources."""
+        n_sources, pieces = np.uintp(len(gx)), np.uintp(N_PIECES)
+        first, last = piece * n_sources // pieces, (piece + np.uintp(1)) * n_sources // pieces
+        for start in range(np.uintp(0), np.uintp(len(others)), n_sources):
             for s in range(first, last):
-                gx[s] += parts[part * n_sources + s]
+                gx[s] += others[start + s]
 
     return number_merge
 
 
-MERGE = Loop("number_merge", "ffn", _make_merge)
+MERGE = Loop("number_merge", "ff", _make_merge)
 
 
 # ------------------------------------------------------------------ both gradients
@@ -200,12 +198,13 @@ def _gradients(shared: bool) -> Any:
         if width == 1:
             shares = groups
             n_parts = PARTS if n_edges >= PARALLEL_FROM else 1
-            parts = np.empty(n_parts * n_rows, x.dtype) if n_parts > 1 else gx
+            others = np.empty((n_parts - 1) * n_rows, x.dtype)
             scatter_call((
-                parts, products, values, indices, coefficients, groups, sources, slopes, indptr, order, bounds, n_parts,
+                gx, others, products, values, indices, coefficients, groups, sources, slopes, indptr, order, bounds,
+                n_parts,
             ), n_parts, 2 * n_edges)  # fmt: skip
             if n_parts > 1:
-                merge_call((gx, parts, n_parts), N_PIECES, n_parts * n_rows)
+                merge_call((gx, others), N_PIECES, len(others))
         else:
             shares = groups_t
             gradients_call((
