@@ -59,6 +59,27 @@ def load(typing_context: Any, array: Any, offset: Any, n: Any) -> Any:
     return lanes(array, offset, n), generate
 
 
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def fetch_ahead(typing_context: Any, array: Any, offset: Any, n: Any) -> Any:
+    """Have array[offset : offset + n] on its way to the nearest cache; n is a literal. A hint: nothing waits for it."""
+    if not isinstance(n, types.IntegerLiteral):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        bytes_of_it = n.literal_value * _item_size(context, array.dtype)
+        start = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
+        flag = ir.IntType(32)
+        function_type = ir.FunctionType(ir.VoidType(), [start.type, flag, flag, flag])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [start.type], function_type)
+        for line in range(0, bytes_of_it, LINE_BYTES):
+            place = builder.gep(start, [context.get_constant(types.intp, line)])
+            builder.call(function, [place, flag(0), flag(3), flag(1)])  # to read, into every cache, data
+        return context.get_dummy_value()
+
+    return types.none(array, offset, n), generate
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def store(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
     """array[offset : offset + n] = vector."""

@@ -35,6 +35,7 @@ from graphnn_compiler.backend.kernels.primitives import (
 )
 from graphnn_compiler.backend.kernels.windows import (
     WHOLE_LINES,
+    fetches_ahead,
     fill_values,
     for_all_columns,
     most_edges,
@@ -45,6 +46,8 @@ from graphnn_compiler.backend.kernels.windows import (
 
 def _row_gradients(write: Any) -> Any:
     def make(n: int) -> Any:
+        fetch = fetches_ahead(n)
+
         @compiled
         def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
             """n columns of gx[s] for the rows at positions first .. last, and their share in the products of the edges.
@@ -58,6 +61,7 @@ def _row_gradients(write: Any) -> Any:
                 own, zeros = load(x, s * width + column, n), splat(x.dtype.type(0), n)
                 sums, e, end = zeros, np.uintp(indptr[s]), np.uintp(indptr[s + np.uintp(1)])
                 while e < end:
+                    fetch(gy, e, indices, width, column)
                     slopes = load(gy, np.uintp(indices[e]) * width + column, n)
                     sums = multiply_add(splat(values[e - first_edge], n), slopes, sums)
                     products[e - first_edge] += total(multiply_add(own, slopes, zeros))
@@ -231,6 +235,8 @@ shared_number_gradients = _gradients(shared=True)
 
 
 def _row_products(n: int) -> Any:
+    fetch = fetches_ahead(n)
+
     @compiled
     def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
         """The share of n columns in the products of the edges of the rows at positions first .. last."""
@@ -242,6 +248,7 @@ def _row_products(n: int) -> Any:
             slopes = load(gy, t * width + column, n)
             e, end = np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])
             while e < end:
+                fetch(x, e, indices, width, column)
                 values = load(x, np.uintp(indices[e]) * width + column, n)
                 products[e] += total(multiply_add(values, slopes, zeros))
                 e = successor(e)

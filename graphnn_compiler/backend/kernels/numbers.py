@@ -35,6 +35,7 @@ from graphnn_compiler.backend.kernels.primitives import (
 )
 from graphnn_compiler.backend.kernels.windows import (
     WHOLE_LINES,
+    fetches_ahead,
     fill_values,
     for_all_columns,
     most_edges,
@@ -45,6 +46,8 @@ from graphnn_compiler.backend.kernels.windows import (
 
 def _row_sums(write: Any) -> Any:
     def make(n: int) -> Any:
+        fetch = fetches_ahead(n)
+
         @compiled
         def sum_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
             """n columns of y[t] = bias[t] + the sum over the edges of row t, for the rows at positions first .. last.
@@ -57,6 +60,7 @@ def _row_sums(write: Any) -> Any:
                 t = row_at(position, width, order)
                 sums, e, end = splat(number_of(bias, t), n), np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])
                 while e < end:
+                    fetch(x, e, indices, width, column)
                     source = np.uintp(indices[e]) * width + column
                     sums = multiply_add(splat(values[e - first_edge], n), load(x, source, n), sums)
                     e = successor(e)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnn_compiler.backend.kernels.lanes import fetch_ahead
 from graphnn_compiler.backend.kernels.primitives import CACHED_NUMBERS, compiled, group_of, number_of
 
 SORTED_BELOW = 32
@@ -28,6 +29,31 @@ def rows_at_once(width: Any) -> Any:
 @compiled
 def row_at(position: Any, width: Any, order: Any) -> Any:
     return np.uintp(order[position]) if width < np.uintp(SORTED_BELOW) else position
+
+
+BYTES_AHEAD = 4096
+"""Of the rows that edges name, from the one that is read to the one that is on its way."""
+
+
+def fetches_ahead(n: int) -> Any:
+    """The function that has the n numbers on their way that some edges from now on are read.
+
+    The ends of rows that are not sorted are mispredicted, and with each the machine forgets the loads it has begun.
+    """
+    if n < SORTED_BELOW:
+        return _nothing_ahead
+
+    @compiled
+    def fetch(array: Any, edge: Any, indices: Any, width: Any, column: Any) -> None:
+        later = min(edge + np.uintp(BYTES_AHEAD // (n * array.itemsize)), np.uintp(len(indices)) - np.uintp(1))
+        fetch_ahead(array, np.uintp(indices[later]) * width + column, n)
+
+    return fetch
+
+
+@compiled
+def _nothing_ahead(array: Any, edge: Any, indices: Any, width: Any, column: Any) -> None:
+    return
 
 
 @compiled
