@@ -20,20 +20,20 @@ from pytensor.gradient import verify_grad
 
 from graphnn_compiler.backend import csr_dot
 from graphnn_compiler.backend.csr_dot import EdgeDot, EdgeGradients, EdgeOuter, aggregate, edge_dot
-from graphnn_compiler.backend.kernels import blocks, numbers, primitives
+from graphnn_compiler.backend.kernels import blocks, numbers, primitives, windows
 from graphnn_compiler.backend.kernels import number_gradients as backward
 from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.kernels.lanes import LINE_BYTES
 from graphnn_compiler.backend.kernels.primitives import (
     N_PIECES,
     PARALLEL_FROM,
-    PAST_CACHE_FROM,
+    HELD_BY_CACHE,
     fresh,
     passes_cache,
     pays_in_parallel,
 )
 from graphnn_compiler.backend.kernels.slopes import slopes_of, sums_over_batch
-from graphnn_compiler.backend.kernels.windows import ANY_COLUMNS, SORTED_BELOW, WINDOW
+from graphnn_compiler.backend.kernels.windows import ANY_COLUMNS, SORTED_BELOW, WINDOW, walks_by_degree
 from graphnn_compiler.backend.slopes import BatchSum, Slopes
 from graphnn_compiler.backend.structure import chunk_bounds, row_order
 
@@ -99,11 +99,26 @@ def test_the_widths_take_every_tile_with_every_remainder() -> None:
 @pytest.mark.parametrize("biased", [False, True])
 def test_results_that_go_past_the_caches(monkeypatch: pytest.MonkeyPatch, dtype: Any, biased: bool) -> None:
     """Whatever their size here; a width that fills no whole lines takes the ordinary path beside them."""
-    monkeypatch.setattr(primitives, "PAST_CACHE_FROM", 0)
+    monkeypatch.setattr(primitives, "HELD_BY_CACHE", 0)
     edges = draw_edges(20, coefficients=biased, n_groups=3 if biased else None)
     for width in (1, 16, 17, 32, 48, 64, 80, 96, 112, 128, 144):
         assert passes_cache(np.empty(width, dtype), width) == (width % 16 == 0)
         check_numbers(edges, width, dtype, weighted=True, biased=biased)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_narrow_rows_out_of_arrays_that_no_cache_holds(
+    monkeypatch: pytest.MonkeyPatch, dtype: Any, grouped: bool
+) -> None:
+    """Whatever their size here: rows are walked as they stand, and fetched ahead."""
+    edges = draw_edges(21, coefficients=grouped, n_groups=3 if grouped else None)
+    assert walks_by_degree(0, SORTED_BELOW - 1) == 1
+    assert walks_by_degree(0, SORTED_BELOW) == 0
+    monkeypatch.setattr(windows, "HELD_BY_CACHE", 0)
+    assert walks_by_degree(0, 1) == 0
+    for width in range(SORTED_BELOW):
+        check_numbers(edges, width, dtype, weighted=True, biased=grouped)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -115,7 +130,7 @@ def test_fresh_arrays_begin_with_a_cache_line(dtype: Any) -> None:
 
 
 def test_only_large_results_go_past_the_caches() -> None:
-    rows = PAST_CACHE_FROM // (4 * 64)
+    rows = HELD_BY_CACHE // (4 * 64)
     assert passes_cache(np.empty((rows, 64), np.float32), 64) == 1
     assert passes_cache(np.empty((rows - 1, 64), np.float32), 64) == 0
 

@@ -41,6 +41,7 @@ from graphnn_compiler.backend.kernels.windows import (
     most_edges,
     row_at,
     rows_at_once,
+    walks_by_degree,
 )
 
 
@@ -54,13 +55,14 @@ def _row_sums(write: Any) -> Any:
 
             Edge e multiplies by values[e - first_edge].
             """
-            first, last, indptr, order, first_edge = walk
+            first, last, indptr, order, by_degree, first_edge = walk
             y, bias, values, indices, x = arrays
             for position in range(first, last):
-                t = row_at(position, width, order)
+                t = row_at(position, by_degree, order)
                 sums, e, end = splat(number_of(bias, t), n), np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])
                 while e < end:
-                    fetch(x, e, indices, width, column)
+                    if not by_degree:
+                        fetch(x, e, indices, width, column)
                     source = np.uintp(indices[e]) * width + column
                     sums = multiply_add(splat(values[e - first_edge], n), load(x, source, n), sums)
                     e = successor(e)
@@ -75,15 +77,20 @@ _sum_columns = for_all_columns(_row_sums(store))
 _sum_columns_past_cache = for_all_columns(_row_sums(store_past_cache), WHOLE_LINES)
 
 
+_fetch_number = fetches_ahead(1)
+
+
 @compiled
 def _sum_numbers(walk: Any, arrays: Any) -> None:
     """The same for a width of 1, where a sum in a scalar register takes half the time."""
-    first, last, indptr, order, first_edge = walk
+    first, last, indptr, order, by_degree, first_edge = walk
     y, bias, values, indices, x = arrays
     for position in range(first, last):
-        t = np.uintp(order[position])
+        t = row_at(position, by_degree, order)
         number, e, end = number_of(bias, t), np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])
         while e < end:
+            if not by_degree:
+                _fetch_number(x, e, indices, np.uintp(1), np.uintp(0))
             number += values[e - first_edge] * x[np.uintp(indices[e])]
             e = successor(e)
         y[t] = number
@@ -95,7 +102,7 @@ def _make_dot(dtype: str) -> Any:
     @compiled
     def number_dot(
         chunk: Any, y: Any, bias: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, x: Any, indptr: Any,
-        order: Any, bounds: Any, width: Any, activation: Any, past_cache: Any,
+        order: Any, bounds: Any, width: Any, activation: Any, past_cache: Any, by_degree: Any,
     ) -> None:  # fmt: skip
         edges = strided(weights, 1), strided(coefficients, 1), strided(groups, 0)
         offsets, step, zero = strided(bias, 0), rows_at_once(width), np.uintp(0)
@@ -109,7 +116,7 @@ def _make_dot(dtype: str) -> Any:
             end, first_edge = min(begin + step, last), zero if plain else np.uintp(indptr[begin])
             if not plain:
                 fill_values(values, edges, first_edge, np.uintp(indptr[end]))
-            walk = begin, end, indptr, order, first_edge
+            walk = begin, end, indptr, order, by_degree, first_edge
             if width == np.uintp(1):
                 _sum_numbers(walk, arrays)
             elif past_cache:
@@ -122,7 +129,7 @@ def _make_dot(dtype: str) -> Any:
     return number_dot
 
 
-DOT = Loop("number_dot", "fffififiibnnn", _make_dot)
+DOT = Loop("number_dot", "fffififiibnnnn", _make_dot)
 
 
 @cache
@@ -141,9 +148,10 @@ def number_dot(activation: str) -> Any:
     ) -> Any:  # fmt: skip
         n_rows, width = len(indptr) - 1, x.shape[1] * x.shape[2]
         y, values, start = fresh(n_rows * width, x.dtype), flat_or_none(weights), flat_or_none(bias)
+        sources, past_cache = flat(x), passes_cache(y, width) if number == LINEAR else 0
         call((
-            y, start, values, indices, coefficients, groups, flat(x), indptr, order, bounds,
-            width, number, passes_cache(y, width) if number == LINEAR else 0,
+            y, start, values, indices, coefficients, groups, sources, indptr, order, bounds,
+            width, number, past_cache, walks_by_degree(x.size * x.itemsize, width),
         ), len(bounds) - 1, len(indices) * width)  # fmt: skip
         return y.reshape(n_rows, x.shape[1], x.shape[2])
 

@@ -44,8 +44,9 @@ PARALLEL_FROM = 200_000
 """Multiplications from which a second thread pays: below, waking it costs more than it does."""
 
 
-PAST_CACHE_FROM = _last_cache_bytes() // 4
-"""Bytes of a result from which it is written past the caches: nothing that follows would find it there anyway."""
+HELD_BY_CACHE = _last_cache_bytes() // 4
+"""Bytes of arrays that a cache holds while others pass through it. Larger results are written past it, as nothing that
+follows would find them there, and rows of larger arrays are fetched ahead."""
 
 
 @compiled
@@ -92,7 +93,7 @@ def fresh(size: Any, dtype: Any) -> Any:
 def passes_cache(result: Any, width: Any) -> Any:
     """1 for a `fresh` result of so large size that it is written past the caches, its rows of whole lines; or 0."""
     # the widest vectors have 16 numbers, which are one line of float32 and two of float64
-    return 1 if result.size * result.itemsize >= PAST_CACHE_FROM and width % 16 == 0 else 0
+    return 1 if result.size * result.itemsize >= HELD_BY_CACHE and width % 16 == 0 else 0
 
 
 @in_both

@@ -10,11 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from graphnn_compiler.backend.kernels.lanes import fetch_ahead
-from graphnn_compiler.backend.kernels.primitives import CACHED_NUMBERS, compiled, group_of, number_of
+from graphnn_compiler.backend.kernels.lanes import LINE_BYTES, fetch_ahead
+from graphnn_compiler.backend.kernels.primitives import (
+    CACHED_NUMBERS,
+    HELD_BY_CACHE,
+    compiled,
+    group_of,
+    in_both,
+    number_of,
+)
 
 SORTED_BELOW = 32
-"""Columns below which rows are walked in order of degree: there a mispredicted end of a row costs more than cache."""
+"""Columns below which rows may be walked in order of degree: there mispredicted ends of rows cost more than cache."""
 
 WINDOW = 1024
 """Rows among which `order` sorts, counted from the first row of a chunk."""
@@ -26,13 +33,22 @@ def rows_at_once(width: Any) -> Any:
     return np.uintp(WINDOW if width < np.uintp(SORTED_BELOW) else max(1, CACHED_NUMBERS // width))
 
 
+@in_both
+def walks_by_degree(n_bytes: Any, width: Any) -> Any:
+    """1 where rows are walked in order of degree, otherwise 0; `n_bytes` have the arrays whose rows are read.
+
+    Out of arrays that no near cache holds, rows are read in time only where it is known long before which ones.
+    """
+    return 1 if width < SORTED_BELOW and n_bytes < HELD_BY_CACHE else 0
+
+
 @compiled
-def row_at(position: Any, width: Any, order: Any) -> Any:
-    return np.uintp(order[position]) if width < np.uintp(SORTED_BELOW) else position
+def row_at(position: Any, by_degree: Any, order: Any) -> Any:
+    return np.uintp(order[position]) if by_degree else position
 
 
 BYTES_AHEAD = 4096
-"""Of the rows that edges name, from the one that is read to the one that is on its way."""
+"""Of the cache lines that edges name, from the one that is read to the one that is on its way."""
 
 
 def fetches_ahead(n: int) -> Any:
@@ -40,20 +56,14 @@ def fetches_ahead(n: int) -> Any:
 
     The ends of rows that are not sorted are mispredicted, and with each the machine forgets the loads it has begun.
     """
-    if n < SORTED_BELOW:
-        return _nothing_ahead
 
     @compiled
     def fetch(array: Any, edge: Any, indices: Any, width: Any, column: Any) -> None:
-        later = min(edge + np.uintp(BYTES_AHEAD // (n * array.itemsize)), np.uintp(len(indices)) - np.uintp(1))
+        ahead = np.uintp(BYTES_AHEAD // max(n * array.itemsize, LINE_BYTES))
+        later = min(edge + ahead, np.uintp(len(indices)) - np.uintp(1))
         fetch_ahead(array, np.uintp(indices[later]) * width + column, n)
 
     return fetch
-
-
-@compiled
-def _nothing_ahead(array: Any, edge: Any, indices: Any, width: Any, column: Any) -> None:
-    return
 
 
 @compiled
