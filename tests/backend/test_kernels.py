@@ -25,9 +25,9 @@ from graphnn_compiler.backend.kernels import number_gradients as backward
 from graphnn_compiler.backend.kernels.activations import FUSED
 from graphnn_compiler.backend.kernels.lanes import LINE_BYTES
 from graphnn_compiler.backend.kernels.primitives import (
+    HELD_BY_CACHE,
     N_PIECES,
     PARALLEL_FROM,
-    HELD_BY_CACHE,
     fresh,
     passes_cache,
     pays_in_parallel,

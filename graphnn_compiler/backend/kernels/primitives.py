@@ -43,7 +43,6 @@ N_PIECES = 64
 PARALLEL_FROM = 200_000
 """Multiplications from which a second thread pays: below, waking it costs more than it does."""
 
-
 HELD_BY_CACHE = _last_cache_bytes() // 4
 """Bytes of arrays that a cache holds while others pass through it. Larger results are written past it, as nothing that
 follows would find them there, and rows of larger arrays are fetched ahead."""
