@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, models, register_model
 
 LINE_BYTES = 64
@@ -43,6 +44,18 @@ def _place(context: Any, builder: Any, array_type: Any, array: Any, offset: Any,
 
 def _item_size(context: Any, scalar: types.Float) -> int:
     return int(context.get_abi_sizeof(context.get_value_type(scalar)))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def counted_from(typing_context: Any, array: Any, first: Any) -> Any:
+    """The same numbers under the positions from `first` on: what a loop would else subtract at every step."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shifted = context.make_array(array)(context, builder, arguments[0])
+        shifted.data = builder.gep(shifted.data, [builder.neg(arguments[1])])
+        return impl_ret_borrowed(context, builder, array, shifted._getvalue())
+
+    return array(array, first), generate
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]

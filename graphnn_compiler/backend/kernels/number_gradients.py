@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphnn_compiler.backend.kernels.lanes import (
+    counted_from,
     load,
     multiply_add,
     splat,
@@ -51,11 +52,8 @@ def _row_gradients(write: Any) -> Any:
 
         @compiled
         def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
-            """n columns of gx[s] for the rows at positions first .. last, and their share in the products of the edges.
-
-            `values` and `products` begin with `first_edge`.
-            """
-            first, last, indptr, order, by_degree, first_edge = walk
+            """n columns of gx[s] for the rows at positions first .. last, and their share in the edges' products."""
+            first, last, indptr, order, by_degree = walk
             gx, products, values, indices, x, gy = arrays
             for position in range(first, last):
                 s = row_at(position, by_degree, order)
@@ -65,8 +63,8 @@ def _row_gradients(write: Any) -> Any:
                     if not by_degree:
                         fetch(gy, e, indices, width, column)
                     slopes = load(gy, np.uintp(indices[e]) * width + column, n)
-                    sums = multiply_add(splat(values[e - first_edge], n), slopes, sums)
-                    products[e - first_edge] += total(multiply_add(own, slopes, zeros))
+                    sums = multiply_add(splat(values[e], n), slopes, sums)
+                    products[e] += total(multiply_add(own, slopes, zeros))
                     e = successor(e)
                 write(gx, s * width + column, sums)
 
@@ -90,14 +88,14 @@ def _make_gradients(dtype: str) -> Any:
         step = rows_at_once(width)
         values = np.empty(most_edges(indptr, first, last, step), gx.dtype)
         own_products = np.empty_like(values)
-        arrays = gx, own_products, values, indices, x, gy
         for begin in range(first, last, step):
             end = min(begin + step, last)
             first_edge, last_edge = np.uintp(indptr[begin]), np.uintp(indptr[end])
             fill_values(values, edges, first_edge, last_edge)
             for place in range(last_edge - first_edge):
                 own_products[place] = 0
-            walk = begin, end, indptr, order, by_degree, first_edge
+            walk = begin, end, indptr, order, by_degree
+            arrays = gx, counted_from(own_products, first_edge), counted_from(values, first_edge), indices, x, gy
             if past_cache:
                 _add_columns_past_cache(zero, width, walk, arrays)
             else:

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphnn_compiler.backend.kernels.activations import FUSED, LINEAR, activate_in_place
 from graphnn_compiler.backend.kernels.lanes import (
+    counted_from,
     load,
     multiply_add,
     splat,
@@ -53,9 +54,9 @@ def _row_sums(write: Any) -> Any:
         def sum_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
             """n columns of y[t] = bias[t] + the sum over the edges of row t, for the rows at positions first .. last.
 
-            Edge e multiplies by values[e - first_edge].
+            Edge e multiplies by values[e].
             """
-            first, last, indptr, order, by_degree, first_edge = walk
+            first, last, indptr, order, by_degree = walk
             y, bias, values, indices, x = arrays
             for position in range(first, last):
                 t = row_at(position, by_degree, order)
@@ -64,7 +65,7 @@ def _row_sums(write: Any) -> Any:
                     if not by_degree:
                         fetch(x, e, indices, width, column)
                     source = np.uintp(indices[e]) * width + column
-                    sums = multiply_add(splat(values[e - first_edge], n), load(x, source, n), sums)
+                    sums = multiply_add(splat(values[e], n), load(x, source, n), sums)
                     e = successor(e)
                 write(y, t * width + column, sums)
 
@@ -83,7 +84,7 @@ _fetch_number = fetches_ahead(1)
 @compiled
 def _sum_numbers(walk: Any, arrays: Any) -> None:
     """The same for a width of 1, where a sum in a scalar register takes half the time."""
-    first, last, indptr, order, by_degree, first_edge = walk
+    first, last, indptr, order, by_degree = walk
     y, bias, values, indices, x = arrays
     for position in range(first, last):
         t = row_at(position, by_degree, order)
@@ -91,7 +92,7 @@ def _sum_numbers(walk: Any, arrays: Any) -> None:
         while e < end:
             if not by_degree:
                 _fetch_number(x, e, indices, np.uintp(1), np.uintp(0))
-            number += values[e - first_edge] * x[np.uintp(indices[e])]
+            number += values[e] * x[np.uintp(indices[e])]
             e = successor(e)
         y[t] = number
 
@@ -111,12 +112,12 @@ def _make_dot(dtype: str) -> Any:
         given = weights if len(weights) else coefficients
         plain = len(given) > 0 and len(groups) == 0 and (len(weights) == 0 or len(coefficients) == 0)
         values = given if plain else np.empty(most_edges(indptr, first, last, step), y.dtype)
-        arrays = y, offsets, values, indices, x
         for begin in range(first, last, step):
             end, first_edge = min(begin + step, last), zero if plain else np.uintp(indptr[begin])
             if not plain:
                 fill_values(values, edges, first_edge, np.uintp(indptr[end]))
-            walk = begin, end, indptr, order, by_degree, first_edge
+            walk = begin, end, indptr, order, by_degree
+            arrays = y, offsets, counted_from(values, first_edge), indices, x
             if width == np.uintp(1):
                 _sum_numbers(walk, arrays)
             elif past_cache:
