@@ -62,15 +62,13 @@ ALIKE = {
     "OPENBLAS_THREAD_TIMEOUT": "14",
     "MKL_NUM_THREADS": str(THREADS),
     "NUMBA_NUM_THREADS": str(THREADS),
-    "OMP_WAIT_POLICY": "passive",
-    "KMP_BLOCKTIME": "0",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_NUM_INTRAOP_THREADS": str(THREADS),
     "TF_NUM_INTEROP_THREADS": "1",
     "JAX_PLATFORMS": "cpu",
     "DGLBACKEND": "pytorch",
 }
-"""Of every worker alike: two threads, and none that spins while it has nothing to do."""
+"""Of every worker alike: two threads, waiting as their library has them wait; those of OpenBLAS do not spin long."""
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 """Settings of a machine that would slow a library down, or point it to another environment."""
 
