@@ -20,7 +20,6 @@ from graphnn_compiler.cli.options import LATER_COMMANDS, Parsers, build_parsers
 from graphnn_compiler.diagnostics import GnnError, did_you_mean
 
 FINE, ERRORS, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 101, 130, 141
-_BLAS_WAIT = "OPENBLAS_THREAD_TIMEOUT"
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -29,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output.prepare()
     # read when NumPy is imported, which no command has done yet: threads of OpenBLAS that have nothing to do would keep
     # the loops of sparse layers off their cores for 2^26 cycles after every dense product
-    os.environ.setdefault(_BLAS_WAIT, "14")
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "14")
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except output.UsageError as error:
