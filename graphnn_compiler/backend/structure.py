@@ -16,7 +16,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.type_other import NoneConst
 
 from graphnn_compiler.backend.kernels.primitives import N_PIECES
-from graphnn_compiler.backend.kernels.windows import WINDOW
+from graphnn_compiler.backend.kernels.windows import SORTED_TOGETHER
 from graphnn_compiler.topology.csr import Csr
 
 
@@ -139,14 +139,14 @@ def chunk_bounds(indptr: NDArray) -> NDArray[np.int64]:
 
 
 def row_order(indptr: NDArray, bounds: NDArray[np.int64]) -> NDArray:
-    """All rows, those of each window in order of their degree, in the dtype of `indptr`: (rows,).
+    """All rows, every `SORTED_TOGETHER` rows of a chunk in order of their degree, in the dtype of `indptr`: (rows,).
 
-    A window is `WINDOW` rows of one chunk, or the rest of it. Runs of equal degree make the ends of rows predictable.
+    Runs of equal degree make the ends of rows predictable.
     """
     degrees = np.diff(indptr)
     rows = np.arange(len(degrees), dtype=np.int64)
     if not len(rows) or degrees.min() == degrees.max():
         return rows.astype(indptr.dtype)
     first = np.repeat(bounds[:-1], np.diff(bounds))
-    window = first + (rows - first) // WINDOW * WINDOW
-    return np.lexsort((degrees, window)).astype(indptr.dtype)
+    sorted_together = first + (rows - first) // SORTED_TOGETHER * SORTED_TOGETHER
+    return np.lexsort((degrees, sorted_together)).astype(indptr.dtype)

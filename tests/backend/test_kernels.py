@@ -33,7 +33,13 @@ from graphnn_compiler.backend.kernels.primitives import (
     pays_in_parallel,
 )
 from graphnn_compiler.backend.kernels.slopes import slopes_of, sums_over_batch
-from graphnn_compiler.backend.kernels.windows import ANY_COLUMNS, SORTED_BELOW, WINDOW, walks_by_degree
+from graphnn_compiler.backend.kernels.windows import (
+    ANY_COLUMNS,
+    SORTED_BELOW,
+    SORTED_TOGETHER,
+    WINDOW,
+    walks_by_degree,
+)
 from graphnn_compiler.backend.slopes import BatchSum, Slopes
 from graphnn_compiler.backend.structure import chunk_bounds, row_order
 
@@ -532,16 +538,17 @@ def test_chunks_cover_all_rows_with_about_equal_work(indptr: NDArray) -> None:
 
 @given(row_pointers())
 @example(np.zeros(1, np.int32))
-@example((np.arange(3 * WINDOW * N_PIECES, dtype=np.int64) ** 2 % 97).cumsum())
+@example((np.arange(3 * SORTED_TOGETHER * N_PIECES, dtype=np.int64) ** 2 % 97).cumsum())
 def test_rows_are_sorted_by_degree_within_windows(indptr: NDArray) -> None:
     bounds = chunk_bounds(indptr)
     order, degrees = row_order(indptr, bounds), np.diff(indptr)
     assert order.dtype == indptr.dtype
     seen = 0
     for first, last in pairwise(bounds):
-        for begin in range(first, last, WINDOW):
-            end = min(begin + WINDOW, last)
+        for begin in range(first, last, SORTED_TOGETHER):
+            end = min(begin + SORTED_TOGETHER, last)
             np.testing.assert_array_equal(np.sort(order[begin:end]), np.arange(begin, end))
             assert (np.diff(degrees[order[begin:end]]) >= 0).all()
             seen += end - begin
     assert seen == len(degrees) == len(order)
+    assert WINDOW % SORTED_TOGETHER == 0  # else a window would hold rows of another one

@@ -23,13 +23,19 @@ from graphnn_compiler.backend.kernels.primitives import (
 SORTED_BELOW = 32
 """Columns below which rows may be walked in order of degree: there mispredicted ends of rows cost more than cache."""
 
-WINDOW = 1024
-"""Rows among which `order` sorts, counted from the first row of a chunk."""
+SORTED_TOGETHER = 128
+"""Rows that `order` sorts among themselves, counted from the first row of a chunk.
+
+So few that their edges stay in the nearest cache: sorted rows are read in an order that the machine does not foresee.
+"""
+
+WINDOW = 8 * SORTED_TOGETHER
+"""Rows of a window in which rows may be walked in order of degree."""
 
 
 @compiled
 def rows_at_once(width: Any) -> Any:
-    """Rows of a window: as many as are sorted together, or as fit the nearest cache."""
+    """Rows of a window: whole runs of rows that are sorted together, or as many as fit the nearest cache."""
     return np.uintp(WINDOW if width < np.uintp(SORTED_BELOW) else max(1, CACHED_NUMBERS // width))
 
 
