@@ -44,6 +44,26 @@ def test_an_answer_without_data_imports_no_compiler(folder: Path) -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.parametrize(("given", "seen"), [(None, "14"), ("20", "20")])
+def test_idle_threads_of_openblas_leave_the_cores_soon(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, seen: str
+) -> None:
+    """OpenBLAS reads the setting when NumPy is imported: it is there by then, and what a user sets stays."""
+    name = "OPENBLAS_THREAD_TIMEOUT"
+    monkeypatch.delenv(name, raising=False)
+    if given is not None:
+        monkeypatch.setenv(name, given)
+    program = (
+        "import os, sys\nfrom importlib.abc import MetaPathFinder\nfrom graphnn_compiler.cli.main import main\n"
+        "class Witness(MetaPathFinder):\n"
+        "    def find_spec(self, module, *_):\n"
+        f"        if module == 'numpy': print('numpy sees', os.environ.get({name!r}), file=sys.stderr)\n"
+        "sys.meta_path.insert(0, Witness())\nsys.exit(main(['build', 'roads.gnn']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert [line for line in done.stderr.splitlines() if line.startswith("numpy sees")] == [f"numpy sees {seen}"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals and named pipes")
 def test_ctrl_c_while_data_is_read(folder: Path) -> None:
     """The edges come through a pipe: opening our end of it waits until the build is at the data."""

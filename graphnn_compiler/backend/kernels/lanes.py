@@ -74,7 +74,10 @@ def load(typing_context: Any, array: Any, offset: Any, n: Any) -> Any:
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
 def fetch_ahead(typing_context: Any, array: Any, offset: Any, n: Any) -> Any:
-    """Have array[offset : offset + n] on its way to the nearest cache; n is a literal. A hint: nothing waits for it."""
+    """Have array[offset : offset + n] on its way to the second cache; n is a literal. A hint: nothing waits for it.
+
+    Not to the first: fewer lines can be on their way there at a time.
+    """
     if not isinstance(n, types.IntegerLiteral):
         return None
 
@@ -87,7 +90,7 @@ def fetch_ahead(typing_context: Any, array: Any, offset: Any, n: Any) -> Any:
         function = builder.module.declare_intrinsic("llvm.prefetch", [start.type], function_type)
         for line in range(0, bytes_of_it, LINE_BYTES):
             place = builder.gep(start, [context.get_constant(types.intp, line)])
-            builder.call(function, [place, flag(0), flag(3), flag(1)])  # to read, into every cache, data
+            builder.call(function, [place, flag(0), flag(2), flag(1)])  # to read, for the second cache, data
         return context.get_dummy_value()
 
     return types.none(array, offset, n), generate

@@ -40,9 +40,7 @@ from graphnn_compiler.backend.kernels.windows import (
     fill_values,
     for_all_columns,
     most_edges,
-    row_at,
     rows_at_once,
-    walks_by_degree,
 )
 
 
@@ -52,16 +50,14 @@ def _row_gradients(write: Any) -> Any:
 
         @compiled
         def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
-            """n columns of gx[s] for the rows at positions first .. last, and their share in the edges' products."""
-            first, last, indptr, order, by_degree = walk
+            """n columns of gx[s] for the rows s from first to last, and their share in the edges' products."""
+            first, last, indptr = walk
             gx, products, values, indices, x, gy = arrays
-            for position in range(first, last):
-                s = row_at(position, by_degree, order)
+            for s in range(first, last):
                 own, zeros = load(x, s * width + column, n), splat(x.dtype.type(0), n)
                 sums, e, end = zeros, np.uintp(indptr[s]), np.uintp(indptr[s + np.uintp(1)])
                 while e < end:
-                    if not by_degree:
-                        fetch(gy, e, indices, width, column)
+                    fetch(gy, e, indices, width, column)
                     slopes = load(gy, np.uintp(indices[e]) * width + column, n)
                     sums = multiply_add(splat(values[e], n), slopes, sums)
                     products[e] += total(multiply_add(own, slopes, zeros))
@@ -81,7 +77,7 @@ def _make_gradients(dtype: str) -> Any:
     @compiled
     def number_gradients(
         chunk: Any, gx: Any, products: Any, weights: Any, indices: Any, coefficients: Any, groups: Any, slots: Any,
-        x: Any, gy: Any, indptr: Any, order: Any, bounds: Any, width: Any, past_cache: Any, by_degree: Any,
+        x: Any, gy: Any, indptr: Any, bounds: Any, width: Any, past_cache: Any,
     ) -> None:  # fmt: skip
         edges, places = (strided(weights, 1), strided(coefficients, 1), strided(groups, 0)), strided(slots, 0)
         first, last, zero = np.uintp(bounds[chunk]), np.uintp(bounds[chunk + np.uintp(1)]), np.uintp(0)
@@ -94,7 +90,7 @@ def _make_gradients(dtype: str) -> Any:
             fill_values(values, edges, first_edge, last_edge)
             for place in range(last_edge - first_edge):
                 own_products[place] = 0
-            walk = begin, end, indptr, order, by_degree
+            walk = begin, end, indptr
             arrays = gx, counted_from(own_products, first_edge), counted_from(values, first_edge), indices, x, gy
             if past_cache:
                 _add_columns_past_cache(zero, width, walk, arrays)
@@ -107,7 +103,7 @@ def _make_gradients(dtype: str) -> Any:
     return number_gradients
 
 
-GRADIENTS = Loop("number_gradients", "fffifiiffiibnnn", _make_gradients)
+GRADIENTS = Loop("number_gradients", "fffifiiffibnn", _make_gradients)
 
 
 # ------------------------------------------------------------------ a width of 1
@@ -211,10 +207,9 @@ def _gradients(shared: bool) -> Any:
                 merge_call((gx, others), N_PIECES, len(others))
         else:
             shares = groups_t
-            by_degree = walks_by_degree((x.size + gy.size) * x.itemsize, width)
             gradients_call((
                 gx, products, values, indices_t, coefficients_t, groups_t, None if shared else groups_t, sources,
-                slopes, indptr_t, order_t, bounds_t, width, passes_cache(gx, width), by_degree,
+                slopes, indptr_t, bounds_t, width, passes_cache(gx, width),
             ), len(bounds_t) - 1, 2 * n_edges * width)  # fmt: skip
         if shared:
             sums = np.zeros(len(weights), x.dtype)
@@ -240,17 +235,15 @@ def _row_products(n: int) -> Any:
 
     @compiled
     def add_columns(column: Any, width: Any, walk: Any, arrays: Any) -> None:
-        """The share of n columns in the products of the edges of the rows at positions first .. last."""
-        first, last, indptr, order, by_degree = walk
+        """The share of n columns in the products of the edges of the rows t from first to last."""
+        first, last, indptr = walk
         products, indices, x, gy = arrays
         zeros = splat(products.dtype.type(0), n)
-        for position in range(first, last):
-            t = row_at(position, by_degree, order)
+        for t in range(first, last):
             slopes = load(gy, t * width + column, n)
             e, end = np.uintp(indptr[t]), np.uintp(indptr[t + np.uintp(1)])
             while e < end:
-                if not by_degree:
-                    fetch(x, e, indices, width, column)
+                fetch(x, e, indices, width, column)
                 values = load(x, np.uintp(indices[e]) * width + column, n)
                 products[e] += total(multiply_add(values, slopes, zeros))
                 e = successor(e)
@@ -264,21 +257,21 @@ _add_products = for_all_columns(_row_products)
 def _make_outer(dtype: str) -> Any:
     @compiled
     def number_outer(
-        chunk: Any, products: Any, indices: Any, coefficients: Any, x: Any, gy: Any, indptr: Any, order: Any,
-        bounds: Any, width: Any, by_degree: Any,
+        chunk: Any, products: Any, indices: Any, coefficients: Any, x: Any, gy: Any, indptr: Any, bounds: Any,
+        width: Any,
     ) -> None:  # fmt: skip
         arrays, factors = (products, indices, x, gy), strided(coefficients, 1)
         step, last = rows_at_once(width), np.uintp(bounds[chunk + np.uintp(1)])
         for begin in range(np.uintp(bounds[chunk]), last, step):
             end = min(begin + step, last)
-            _add_products(np.uintp(0), width, (begin, end, indptr, order, by_degree), arrays)
+            _add_products(np.uintp(0), width, (begin, end, indptr), arrays)
             for e in range(np.uintp(indptr[begin]), np.uintp(indptr[end])):
                 products[e] *= number_of(factors, e)
 
     return number_outer
 
 
-OUTER = Loop("number_outer", "fifffiibnn", _make_outer)
+OUTER = Loop("number_outer", "fifffibn", _make_outer)
 _outer_call = OUTER.call
 
 
@@ -294,8 +287,7 @@ def number_outer(
         raise ValueError("x and the gradient of y differ in batch or channels")
     products = np.zeros(len(indices), x.dtype)
     width = x.shape[1] * x.shape[2]
-    by_degree = walks_by_degree((x.size + gy.size) * x.itemsize, width)
-    arrays = products, indices, coefficients, flat(x), flat(gy), indptr, order, bounds, width, by_degree
+    arrays = products, indices, coefficients, flat(x), flat(gy), indptr, bounds, width
     _outer_call(arrays, len(bounds) - 1, len(indices) * width)
     if groups is None:
         return products

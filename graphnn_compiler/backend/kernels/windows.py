@@ -21,7 +21,7 @@ from graphnn_compiler.backend.kernels.primitives import (
 )
 
 SORTED_BELOW = 32
-"""Columns below which rows may be walked in order of degree: there mispredicted ends of rows cost more than cache."""
+"""Columns below which sums may walk rows in order of degree: there mispredicted ends of rows cost more than cache."""
 
 SORTED_TOGETHER = 128
 """Rows that `order` sorts among themselves, counted from the first row of a chunk.
@@ -53,7 +53,7 @@ def row_at(position: Any, by_degree: Any, order: Any) -> Any:
     return np.uintp(order[position]) if by_degree else position
 
 
-BYTES_AHEAD = 4096
+BYTES_AHEAD = 8192
 """Of the cache lines that edges name, from the one that is read to the one that is on its way."""
 
 
