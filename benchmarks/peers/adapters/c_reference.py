@@ -26,8 +26,8 @@ LAYOUT = "units x batch; at batch 1 values sorted by in-degree, in slices of 16 
 SOURCE = Path(__file__).with_name("kernels.c")
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 SLICE = 16
-LARGE = 8 << 20
-"""Bytes of an array from which stores past the caches can pay."""
+BYTES_AHEAD = 8192
+"""Of rows that are on their way, where rows are fetched ahead."""
 
 
 def version() -> str:
@@ -81,8 +81,9 @@ def parts(indptr: NDArray, threads: int) -> NDArray:
     return bounds
 
 
-def rows(problem: Problem, block: int, *, tiled: bool, stream: bool) -> Layer:
-    """Blocks of columns in registers; `tiled`: each block is copied to a scratch that stays in the cache before."""
+def rows(problem: Problem, block: int, *, tiled: bool, stream: bool, fetched: bool = False) -> Layer:
+    """Blocks of columns in registers. `tiled`: each is copied before to a scratch that stays in the cache; `fetched`:
+    rows are fetched ahead."""
     c, threads = library(), library().threads()
     n, B, E = problem.units, problem.batch, problem.n_edges
     tp, target, edge = problem.transpose()
@@ -91,19 +92,20 @@ def rows(problem: Problem, block: int, *, tiled: bool, stream: bool) -> Layer:
     y, gx, gw, gb = aligned(n, B), aligned(n, B), aligned(E), aligned(n)
     wt, gwt, scratch = aligned(E), aligned(E), aligned(n if tiled else 0, block)
     edges = (problem.indptr, problem.indices, problem.weights, problem.bias, x, y)
-    settings = (threads, block, int(stream))
+    settings, ahead = (threads, block, int(stream)), BYTES_AHEAD // (4 * block) if fetched else 0
 
     def forward() -> NDArray:
         if tiled:
             call(c.forward_tiles, *settings, part, n, B, *edges, scratch)
         else:
-            call(c.forward_rows, *settings, part, B, *edges)
+            call(c.forward_rows, *settings, ahead, part, B, *edges)
         return y
 
     def both() -> tuple[NDArray, ...]:
         forward()
-        given = (int(tiled), back_part, n, B, tp, target, edge, problem.weights, x, gy, gx, gw, gb, wt, gwt, scratch)
-        call(c.backward, *settings, *given)
+        transpose = (back_part, n, B, tp, target, edge)
+        results = (gx, gw, gb, wt, gwt, scratch)
+        call(c.backward, *settings, ahead, int(tiled), *transpose, problem.weights, x, gy, *results)
         return y, gw, gb, gx
 
     return Layer(forward, both, plain)
@@ -191,6 +193,9 @@ def _variants() -> dict[str, Callable[[Problem], Any]]:
         for stream in (False, True):
             past = ", streaming stores" if stream else ""
             found[f"rows, {block} columns{past}"] = partial(rows, block=block, tiled=False, stream=stream)
+            found[f"rows, {block} columns{past}, fetched ahead"] = partial(
+                rows, block=block, tiled=False, stream=stream, fetched=True
+            )
             found[f"tiles of {block} columns{past}"] = partial(rows, block=block, tiled=True, stream=stream)
     return found
 

@@ -49,13 +49,21 @@ ALWAYS void store(float *p, V v, const int stream) {
     *(V *)p = v;
 }
 
+/* Lines of a row that an edge `ahead` edges later reads, on their way to the second cache; none if `ahead` is 0. */
+ALWAYS void fetch(const int C, I ahead, I e, I end, ptrdiff_t ld, const I *indices, const float *from) {
+    if (!ahead) return;
+    const float *row = from + indices[e + ahead < end ? e + ahead : end - 1] * ld;
+#pragma GCC unroll 16
+    for (int i = 0; i < C; i += 16) __builtin_prefetch(row + i, 0, 2);
+}
+
 int lanes(void) { return LANES; }
 int threads(void) { return omp_get_max_threads(); }
 
 /* ---------------------------------------------------------------- one pass over whole rows
  * C columns (a compile-time number) of one row stay in registers while its edges are summed. */
 
-ALWAYS void rows_forward(const int C, const int stream, I first, I last, ptrdiff_t ld, const I *indptr,
+ALWAYS void rows_forward(const int C, const int stream, I ahead, I first, I last, ptrdiff_t ld, const I *indptr,
                          const I *indices, const float *w, const float *b, const float *x, ptrdiff_t ldy, float *y) {
     enum { MOST = 128 / LANES };
     for (I t = first; t < last; t++) {
@@ -63,6 +71,7 @@ ALWAYS void rows_forward(const int C, const int stream, I first, I last, ptrdiff
 #pragma GCC unroll 16
         for (int i = 0; i < C / LANES; i++) sum[i] = (V){} + b[t];
         for (I e = indptr[t]; e < indptr[t + 1]; e++) {
+            fetch(C, ahead, e, indptr[last], ld, indices, x);
             const float *row = x + indices[e] * ld, value = w[e];
 #pragma GCC unroll 16
             for (int i = 0; i < C / LANES; i++) sum[i] += value * *(const V *)(row + i * LANES);
@@ -73,9 +82,9 @@ ALWAYS void rows_forward(const int C, const int stream, I first, I last, ptrdiff
 }
 
 /* gw is in the order of the transpose if `in_place`, and is added to if `add`; wt is w in the order of the transpose. */
-ALWAYS void rows_backward(const int C, const int stream, const int add, I first, I last, ptrdiff_t ld, const I *tp,
-                          const I *target, const float *wt, const float *gy, ptrdiff_t ldx, const float *x, float *gx,
-                          float *gwt) {
+ALWAYS void rows_backward(const int C, const int stream, const int add, I ahead, I first, I last, ptrdiff_t ld,
+                          const I *tp, const I *target, const float *wt, const float *gy, ptrdiff_t ldx, const float *x,
+                          float *gx, float *gwt) {
     enum { MOST = 128 / LANES };
     for (I s = first; s < last; s++) {
         V sum[MOST];
@@ -83,6 +92,7 @@ ALWAYS void rows_backward(const int C, const int stream, const int add, I first,
 #pragma GCC unroll 16
         for (int i = 0; i < C / LANES; i++) sum[i] = (V){};
         for (I k = tp[s]; k < tp[s + 1]; k++) {
+            fetch(C, ahead, k, tp[last], ld, target, gy);
             const float *row = gy + target[k] * ld, value = wt[k];
             V even = {}, odd = {};
 #pragma GCC unroll 16
@@ -112,12 +122,12 @@ static int admitted(int block, I B) {
     return (block == 16 || block == 32 || block == 64 || block == 128) && B % block == 0;
 }
 
-/* Columns in blocks of `block`, one after another, straight from x. */
-int forward_rows(int threads, int block, int stream, const I *part, I B, const I *indptr, const I *indices,
+/* Columns in blocks of `block`, one after another, straight from x; rows are fetched `ahead` edges before (0: not). */
+int forward_rows(int threads, int block, int stream, int ahead, const I *part, I B, const I *indptr, const I *indices,
                  const float *w, const float *b, const float *x, float *y) {
 #define CALL(C)                                                                                                        \
-    if (stream) rows_forward(C, 1, part[i], part[i + 1], B, indptr, indices, w, b, x + c, B, y + c);                   \
-    else rows_forward(C, 0, part[i], part[i + 1], B, indptr, indices, w, b, x + c, B, y + c)
+    if (stream) rows_forward(C, 1, ahead, part[i], part[i + 1], B, indptr, indices, w, b, x + c, B, y + c);            \
+    else rows_forward(C, 0, ahead, part[i], part[i + 1], B, indptr, indices, w, b, x + c, B, y + c)
     if (!admitted(block, B)) return -1;
 #pragma omp parallel num_threads(threads)
     {
@@ -132,8 +142,8 @@ int forward_rows(int threads, int block, int stream, const I *part, I B, const I
 int forward_tiles(int threads, int block, int stream, const I *part, I n, I B, const I *indptr, const I *indices,
                   const float *w, const float *b, const float *x, float *y, float *scratch) {
 #define CALL(C)                                                                                                        \
-    if (stream) rows_forward(C, 1, part[i], part[i + 1], C, indptr, indices, w, b, scratch, B, y + c);                 \
-    else rows_forward(C, 0, part[i], part[i + 1], C, indptr, indices, w, b, scratch, B, y + c)
+    if (stream) rows_forward(C, 1, 0, part[i], part[i + 1], C, indptr, indices, w, b, scratch, B, y + c);              \
+    else rows_forward(C, 0, 0, part[i], part[i + 1], C, indptr, indices, w, b, scratch, B, y + c)
     if (!admitted(block, B)) return -1;
 #pragma omp parallel num_threads(threads)
     {
@@ -162,11 +172,11 @@ static void row_sums(I first, I last, I B, const float *gy, float *gb) {
 }
 
 /* wt and gwt (E) are scratch in the order of the transpose; `tiled`: as in forward_tiles, else scratch is not used. */
-int backward(int threads, int block, int stream, int tiled, const I *part, I n, I B, const I *tp, const I *target,
+int backward(int threads, int block, int stream, int ahead, int tiled, const I *part, I n, I B, const I *tp, const I *target,
              const I *edge, const float *w, const float *x, const float *gy, float *gx, float *gw, float *gb, float *wt,
              float *gwt, float *scratch) {
 #define SOME(C, S, A, LD, FROM)                                                                                        \
-    rows_backward(C, S, A, part[i], part[i + 1], LD, tp, target, wt, FROM, B, x + c, gx + c, gwt)
+    rows_backward(C, S, A, ahead, part[i], part[i + 1], LD, tp, target, wt, FROM, B, x + c, gx + c, gwt)
 #define BY(C, LD, FROM)                                                                                                \
     if (stream) { if (c) SOME(C, 1, 1, LD, FROM); else SOME(C, 1, 0, LD, FROM); }                                      \
     else { if (c) SOME(C, 0, 1, LD, FROM); else SOME(C, 0, 0, LD, FROM); }
