@@ -46,6 +46,20 @@ def _item_size(context: Any, scalar: types.Float) -> int:
     return int(context.get_abi_sizeof(context.get_value_type(scalar)))
 
 
+def _read(context: Any, builder: Any, array_type: Any, array: Any, offset: Any, lanes: Lanes) -> Any:
+    place = _place(context, builder, array_type, array, offset, lanes)
+    return builder.load(place, align=_item_size(context, lanes.scalar))
+
+
+def _write(context: Any, builder: Any, place: Any, vector: Any, lanes: Lanes) -> None:
+    builder.store(vector, place, align=_item_size(context, lanes.scalar))
+
+
+def _write_past_cache(context: Any, builder: Any, place: Any, vector: Any, lanes: Lanes) -> None:
+    instruction = builder.store(vector, place, align=LINE_BYTES)
+    instruction.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def counted_from(typing_context: Any, array: Any, first: Any) -> Any:
     """The same numbers under the positions from `first` on: what a loop would else subtract at every step."""
@@ -66,8 +80,7 @@ def load(typing_context: Any, array: Any, offset: Any, n: Any) -> Any:
     lanes = Lanes(array.dtype, n.literal_value)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, array, arguments[0], arguments[1], lanes)
-        return builder.load(place, align=_item_size(context, lanes.scalar))
+        return _read(context, builder, array, arguments[0], arguments[1], lanes)
 
     return lanes(array, offset, n), generate
 
@@ -102,7 +115,7 @@ def store(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _place(context, builder, array, arguments[0], arguments[1], vector)
-        builder.store(arguments[2], place, align=_item_size(context, vector.scalar))
+        _write(context, builder, place, arguments[2], vector)
         return context.get_dummy_value()
 
     return types.none(array, offset, vector), generate
@@ -117,8 +130,7 @@ def store_past_cache(typing_context: Any, array: Any, offset: Any, vector: Any) 
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _place(context, builder, array, arguments[0], arguments[1], vector)
-        instruction = builder.store(arguments[2], place, align=LINE_BYTES)
-        instruction.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
+        _write_past_cache(context, builder, place, arguments[2], vector)
         return context.get_dummy_value()
 
     return types.none(array, offset, vector), generate
@@ -133,6 +145,64 @@ def wait_for_stores(typing_context: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(), generate
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """n vectors of n numbers, n a power of 2, as the n columns of the square that they are.
+
+    In log2 n steps, each of which exchanges the halves of blocks twice as large as the step before: J. O. Eklundh, "A
+    fast computer method for matrix transposing", IEEE Transactions on Computers 21 (1972), 801-803.
+    """
+    n, step = len(rows), 1
+    pattern_type = ir.VectorType(ir.IntType(32), n)
+    while step < n:
+        upper = pattern_type([n + lane - step if lane & step else lane for lane in range(n)])
+        lower = pattern_type([n + lane if lane & step else lane + step for lane in range(n)])
+        for row in range(n):
+            if not row & step:
+                pair = rows[row], rows[row + step]
+                rows[row] = builder.shuffle_vector(*pair, upper)
+                rows[row + step] = builder.shuffle_vector(*pair, lower)
+        step *= 2
+    return rows
+
+
+def _turning(write: Any) -> Any:
+    @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+    def turn(
+        typing_context: Any, turned: Any, to: Any, to_step: Any, array: Any, start: Any, step: Any, n: Any
+    ) -> Any:  # fmt: skip
+        if not isinstance(n, types.IntegerLiteral):
+            return None
+        lanes = Lanes(array.dtype, n.literal_value)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            into, first_to, step_to, out_of, first, step_of, _ = arguments
+
+            def offset(begin: Any, step: Any, number: int) -> Any:
+                return builder.add(begin, builder.mul(step, step.type(number)))
+
+            rows = [
+                _read(context, builder, array, out_of, offset(first, step_of, row), lanes) for row in range(lanes.n)
+            ]
+            for number, column in enumerate(_transposed(builder, rows)):
+                place = _place(context, builder, turned, into, offset(first_to, step_to, number), lanes)
+                write(context, builder, place, column, lanes)
+            return context.get_dummy_value()
+
+        return types.none(turned, to, to_step, array, start, step, n), generate
+
+    return turn
+
+
+turn_square = _turning(_write)
+"""turn_square(turned, to, to_step, array, start, step, n): turned[to + j to_step + i] = array[start + i step + j].
+
+For all i and j below n, a literal and a power of 2; the squares do not overlap.
+"""
+
+turn_square_past_cache = _turning(_write_past_cache)
+"""The same with stores as those of `store_past_cache`."""
 
 
 @intrinsic  # type: ignore[untyped-decorator]
