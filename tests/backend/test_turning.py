@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -37,15 +36,9 @@ def test_an_array_that_is_not_contiguous() -> None:
     np.testing.assert_array_equal(turned(x), x.swapaxes(0, 1))
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread only")
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("shape", [(48, 3001), (3001, 48), (300, 500)])
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_on_one_and_two_threads(shape: tuple[int, int], n_threads: int) -> None:
+def test_on_one_and_two_threads(shape: tuple[int, int]) -> None:
     x = np.random.default_rng(0).standard_normal((*shape, 1)).astype(np.float32)
     assert 12 * x.size > PARALLEL_FROM
-    before = numba.get_num_threads()
-    numba.set_num_threads(n_threads)
-    try:
-        np.testing.assert_array_equal(turned(x), x.swapaxes(0, 1))
-    finally:
-        numba.set_num_threads(before)
+    np.testing.assert_array_equal(turned(x), x.swapaxes(0, 1))

@@ -81,7 +81,7 @@ ALWAYS void rows_forward(const int C, const int stream, I ahead, I first, I last
     }
 }
 
-/* gw is in the order of the transpose if `in_place`, and is added to if `add`; wt is w in the order of the transpose. */
+/* gwt and wt are gw and w in the order of the transpose; gwt is added to if `add`. */
 ALWAYS void rows_backward(const int C, const int stream, const int add, I ahead, I first, I last, ptrdiff_t ld,
                           const I *tp, const I *target, const float *wt, const float *gy, ptrdiff_t ldx, const float *x,
                           float *gx, float *gwt) {
@@ -172,9 +172,9 @@ static void row_sums(I first, I last, I B, const float *gy, float *gb) {
 }
 
 /* wt and gwt (E) are scratch in the order of the transpose; `tiled`: as in forward_tiles, else scratch is not used. */
-int backward(int threads, int block, int stream, int ahead, int tiled, const I *part, I n, I B, const I *tp, const I *target,
-             const I *edge, const float *w, const float *x, const float *gy, float *gx, float *gw, float *gb, float *wt,
-             float *gwt, float *scratch) {
+int backward(int threads, int block, int stream, int ahead, int tiled, const I *part, I n, I B, const I *tp,
+             const I *target, const I *edge, const float *w, const float *x, const float *gy, float *gx, float *gw,
+             float *gb, float *wt, float *gwt, float *scratch) {
 #define SOME(C, S, A, LD, FROM)                                                                                        \
     rows_backward(C, S, A, ahead, part[i], part[i + 1], LD, tp, target, wt, FROM, B, x + c, gx + c, gwt)
 #define BY(C, LD, FROM)                                                                                                \
